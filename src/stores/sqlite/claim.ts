@@ -1,0 +1,130 @@
+import type { JobKind, JobState, OpenJob } from '../../domain/job.ts';
+import type { LaneId, OrgId } from '../../domain/ids.ts';
+import { MAX_PARK_MS, type Claimed, type Lease, type OpenLane } from '../../domain/lane.ts';
+import type { ClaimRequest, ClaimResult } from '../../ports/mailbox.ts';
+import { LOST } from '../commands.ts';
+import { fence, readConversation, waitMs, type Context, type LaneRow } from './context.ts';
+import { readTurn } from './turns.ts';
+
+interface JobRow {
+  seq: number;
+  kind: string;
+  state: string;
+  attempts: number;
+  crashes: number;
+  suspect: number;
+  not_before: number;
+  owner_epoch: number;
+  message_id: string | null;
+  turn_id: string | null;
+  created_at: number;
+}
+
+interface Candidate {
+  id: string;
+  org_id: string;
+  epoch: number;
+}
+
+function openJob(row: JobRow, now: number): OpenJob {
+  return {
+    seq: row.seq,
+    kind: row.kind as JobKind,
+    state: row.state as JobState,
+    attempts: row.attempts,
+    crashes: row.crashes,
+    suspect: row.suspect === 1,
+    readyInMs: waitMs(row, now),
+    ageMs: Math.max(0, now - row.created_at),
+    ownerEpoch: row.owner_epoch,
+    messageId: row.message_id as OpenJob['messageId'],
+    turnId: row.turn_id as OpenJob['turnId'],
+  };
+}
+
+/** The unfinished jobs and the sequence they were read against: one transaction, so no message can slip between. */
+export function readLane(ctx: Context, laneId: LaneId, lane: Pick<LaneRow, 'last_seq' | 'done_seq'>): OpenLane {
+  const now = ctx.clock.now();
+  const jobs = ctx.q.all<JobRow>('openJobs', laneId, lane.done_seq).map((row) => openJob(row, now));
+  const head = jobs[0];
+  return {
+    seen: lane.last_seq,
+    jobs,
+    conversation: readConversation(ctx, laneId),
+    turn: head?.turnId ? readTurn(ctx, head.turnId) : null,
+  };
+}
+
+export function open(ctx: Context, lease: Lease): OpenLane | typeof LOST {
+  const lane = fence(ctx, lease);
+  return lane === LOST ? LOST : readLane(ctx, lease.laneId, lane);
+}
+
+/**
+ * Jobs that are running without a stored reply, in a lane that nobody holds, were cut off with their worker. One alone is
+ * charged with the death; several get the attempt back and will run one by one.
+ */
+function recoverCutOff(ctx: Context, laneId: LaneId, lane: OpenLane): void {
+  const cut = lane.jobs.filter((job) => job.state === 'running' && job.turnId === null);
+  const charge = cut.length === 1 ? 1 : 0;
+  for (const job of cut) {
+    ctx.q.run('logAttempt', laneId, job.seq, ctx.clock.now(), 'crashed', null);
+    ctx.q.run('recoverJob', laneId, job.seq, charge);
+    job.state = 'available';
+    job.attempts -= 1;
+    job.crashes += charge;
+    job.suspect = true;
+  }
+}
+
+function take(ctx: Context, lane: Candidate, request: ClaimRequest): Claimed {
+  const laneId = lane.id as LaneId;
+  const until = ctx.clock.now() + request.leaseMs;
+  ctx.q.run('takeLane', laneId, request.owner, until, request.leaseMs);
+  const row = ctx.q.one<LaneRow>('laneById', laneId) as LaneRow;
+  const open = readLane(ctx, laneId, row);
+  recoverCutOff(ctx, laneId, open);
+  return { lease: { laneId, orgId: lane.org_id as OrgId, epoch: row.epoch }, open };
+}
+
+/** Lanes in rank order, without those of orgs that hold their share of live leases already. */
+function pick(ctx: Context, candidates: Iterable<Candidate>, request: ClaimRequest): Candidate[] {
+  const held = new Map<string, number>();
+  if (request.orgCap > 0) {
+    for (const row of ctx.q.all<{ org_id: string; held: number }>('liveLeases', ctx.clock.now())) held.set(row.org_id, row.held);
+  }
+  const picked: Candidate[] = [];
+  for (const lane of candidates) {
+    if (picked.length >= request.limit) break;
+    const count = held.get(lane.org_id) ?? 0;
+    if (request.orgCap > 0 && count >= request.orgCap) continue;
+    held.set(lane.org_id, count + 1);
+    picked.push(lane);
+  }
+  return picked;
+}
+
+function candidates(ctx: Context, request: ClaimRequest): Iterable<Candidate> {
+  if (!request.only) return ctx.q.each<Candidate>('readyLanes');
+  return request.only.flatMap((id) => ctx.q.all<Candidate>('readyLane', id));
+}
+
+/** Milliseconds to the next claimable lane; null when no lane has work. */
+function nextInMs(ctx: Context): number | null {
+  if (ctx.q.one('anyReady')) return 0;
+  const at = ctx.q.one<{ at: number | null }>('nextReady')?.at ?? null;
+  return at === null ? null : Math.max(0, at - ctx.clock.now());
+}
+
+/** Notices a clock that was set back, since instants from before would then hold their lanes for as long. */
+export function createClaim(): (ctx: Context, request: ClaimRequest) => ClaimResult {
+  let last = 0;
+  return (ctx, request) => {
+    const now = ctx.clock.now();
+    if (now < last) ctx.q.run('clampInstants', now, MAX_PARK_MS);
+    last = now;
+    ctx.q.run('promoteDue', now);
+    const lanes = request.limit > 0 ? pick(ctx, candidates(ctx, request), request) : [];
+    return { claimed: lanes.map((lane) => take(ctx, lane, request)), nextInMs: nextInMs(ctx) };
+  };
+}
