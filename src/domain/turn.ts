@@ -53,6 +53,12 @@ export interface Reply {
 
 export const sendKey = (turn: TurnId, part: number): string => `${turn}-${part}`;
 
+/** The part that a key names, or null when it is none of ours. */
+export function sendAddress(key: string): { turnId: TurnId; part: number } | null {
+  const match = /^(turn_[0-9a-z]+)-([0-9]{1,4})$/.exec(key);
+  return match ? { turnId: match[1] as TurnId, part: Number(match[2]) } : null;
+}
+
 /** One message of the conversation as the responder gets it. */
 export interface HistoryEntry {
   role: 'user' | 'assistant';

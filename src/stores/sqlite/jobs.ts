@@ -37,8 +37,6 @@ interface HistoryRow {
 
 const jobAt = (ctx: Context, laneId: LaneId, seq: number): JobRow | undefined => ctx.q.one<JobRow>('jobBySeq', laneId, seq);
 
-const NOTHING = { messages: [], history: [], payload: null };
-
 function exhaustion(job: JobRow, request: BeginRequest): 'attempts_exhausted' | 'crashed' | null {
   if (job.crashes >= request.maxCrashes) return 'crashed';
   return job.attempts >= request.maxAttempts ? 'attempts_exhausted' : null;
@@ -54,9 +52,9 @@ export function begin(ctx: Context, lease: Lease, request: BeginRequest): Begun 
     const reason = exhaustion(job, request);
     return reason ? [{ seq, reason }] : [];
   });
-  if (exhausted.length > 0) return { exhausted, ...NOTHING };
-  for (const { seq } of jobs) ctx.q.run('beginJob', lease.laneId, seq, ctx.clock.now());
   const messages = jobs.flatMap(({ seq, job }) => (job.message_id ? readMessage(ctx, seq, job.message_id) : []));
+  if (exhausted.length > 0) return { exhausted, messages, history: [], payload: null };
+  for (const { seq } of jobs) ctx.q.run('beginJob', lease.laneId, seq, ctx.clock.now());
   const payload = jobs[0]?.job.payload;
   return { exhausted, messages, history: readHistory(ctx, lease.laneId, { members: messages, limit: request.history }), payload: payload ? JSON.parse(payload) : null };
 }

@@ -1,0 +1,97 @@
+import { sendAddress } from '../domain/turn.ts';
+import type { Channel, InboundEvent } from '../ports/channel.ts';
+import type { Accepted } from '../ports/intake.ts';
+import type { IntakeDeps } from './index.ts';
+import { govern, type GovernSettings } from './govern/index.ts';
+
+/** UTC ms. */
+export interface Times {
+  receivedAt: number;
+  verifiedAt: number;
+}
+
+interface Accepting {
+  deps: IntakeDeps;
+  settings: GovernSettings;
+  channel: Channel;
+  times: Times;
+}
+
+type EventOf<Kind extends InboundEvent['kind']> = Extract<InboundEvent, { kind: Kind }>;
+
+/** Takes a delivery's events in, one after the other: their order is the platform's. */
+export async function accept(accepting: Accepting, events: InboundEvent[]): Promise<Accepted> {
+  const accepted: Accepted = { messageIds: [], duplicates: 0 };
+  for (const event of events) await acceptOne(accepting, event, accepted);
+  return accepted;
+}
+
+async function acceptOne(accepting: Accepting, event: InboundEvent, accepted: Accepted): Promise<void> {
+  switch (event.kind) {
+    case 'message':
+      return message(accepting, event, accepted);
+    case 'edit':
+    case 'withdraw':
+      return amend(accepting, event);
+    case 'owner':
+      return owner(accepting, event);
+    case 'echo':
+      return echo(accepting, event);
+    case 'ignored':
+      return accepting.deps.telemetry.meter.count('webhook_events_ignored_total', { channel: accepting.channel.kind, event: event.name });
+  }
+}
+
+async function message(accepting: Accepting, event: EventOf<'message'>, accepted: Accepted): Promise<void> {
+  const { deps, settings, channel, times } = accepting;
+  const appended = await deps.mailbox.append({
+    orgId: channel.orgId,
+    channelId: channel.id,
+    message: event.message,
+    conversationId: deps.newId('cnv'),
+    messageId: deps.newId('msg'),
+    ...times,
+    refused: event.refused,
+    doubt: event.doubt,
+    ...govern(settings, channel.id),
+  });
+  accepted.messageIds.push(appended.messageId);
+  const duplicate = appended.verdict === 'duplicate' || appended.verdict === 'duplicate_text';
+  if (appended.verdict === 'duplicate') accepted.duplicates += 1;
+  if (duplicate) deps.telemetry.meter.count('duplicates_total', { channel: channel.kind, kind: appended.verdict });
+  if (appended.wake) deps.wake(appended.laneId);
+}
+
+async function amend(accepting: Accepting, event: EventOf<'edit'> | EventOf<'withdraw'>): Promise<void> {
+  const { deps, channel } = accepting;
+  await deps.mailbox.amend({
+    orgId: channel.orgId,
+    channelId: channel.id,
+    conversationId: deps.newId('cnv'),
+    messageId: deps.newId('msg'),
+    conversation: event.conversation,
+    externalId: event.externalId,
+    change: event.kind === 'edit' ? { kind: 'edit', text: event.text } : { kind: 'withdraw' },
+  });
+}
+
+async function owner(accepting: Accepting, event: EventOf<'owner'>): Promise<void> {
+  const { deps, channel } = accepting;
+  const { changed, laneId } = await deps.conversations.setOwner({
+    orgId: channel.orgId,
+    channelId: channel.id,
+    conversationId: deps.newId('cnv'),
+    externalId: event.conversation,
+    owner: event.owner,
+    at: event.at,
+  });
+  if (!changed) return;
+  deps.telemetry.log.info({ channelId: channel.id, laneId, owner: event.owner, why: event.why }, 'the conversation has another owner');
+  deps.wake(laneId);
+}
+
+/** Our own reply came back: a fact about its send, whoever holds the lane. */
+async function echo(accepting: Accepting, event: EventOf<'echo'>): Promise<void> {
+  const at = sendAddress(event.key);
+  if (at) await accepting.deps.ledger.recordSent({ ...at, providerId: event.providerId });
+}

@@ -1,0 +1,35 @@
+import type { Clock } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
+
+export interface Deadline {
+  clock: Clock;
+  ms: number;
+  /** The code and words of the error when time is up. */
+  code: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Runs `task` with a signal that aborts when `ms` have passed or the outer signal does. Rejects then even if the task does not
+ * listen, so that nothing can hang a lane.
+ */
+export async function within<T>(deadline: Deadline, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { clock, ms, code, signal } = deadline;
+  signal.throwIfAborted();
+  const stop = new AbortController();
+  const done = new AbortController();
+  const forward = (): void => stop.abort(signal.reason);
+  signal.addEventListener('abort', forward);
+  const timeUp = clock.sleep(ms, done.signal).then(
+    () => stop.abort(new AppError(code, `no result within ${ms} ms`)),
+    () => undefined,
+  );
+  const aborted = new Promise<never>((_, reject) => stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error)));
+  try {
+    return await Promise.race([task(stop.signal), aborted]);
+  } finally {
+    signal.removeEventListener('abort', forward);
+    done.abort();
+    await timeUp;
+  }
+}

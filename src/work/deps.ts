@@ -1,0 +1,80 @@
+import type { Clock } from '../domain/clock.ts';
+import type { Conversation } from '../domain/conversation.ts';
+import type { ChannelId, ConversationId, NewId } from '../domain/ids.ts';
+import type { Outcome } from '../domain/job.ts';
+import type { Lease } from '../domain/lane.ts';
+import type { Channel } from '../ports/channel.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import type { Mailbox } from '../ports/mailbox.ts';
+import type { Responder } from '../ports/responder.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+
+/** Runs a job that is not a turn. `signal` aborts at the attempt's deadline or when the process stops. */
+export type JobHandler = (job: { kind: string; payload: unknown; attempt: number }, signal: AbortSignal) => Promise<Outcome | void>;
+
+/** How one channel's conversations are answered. */
+export interface TurnPolicy {
+  channel: Channel;
+  responder: Responder;
+  /** `coalesce`: what waits is one turn. `queue`: one message, one turn. */
+  strategy: 'coalesce' | 'queue';
+  /** A burst ends when nothing came for this long, ms… */
+  debounceMs: number;
+  /** …or this long after its first message, ms. */
+  debounceMaxMs: number;
+  /** Language when neither contact nor text tells. */
+  locale: string;
+}
+
+export interface WorkDeps {
+  mailbox: Mailbox;
+  ledger: Ledger;
+  clock: Clock;
+  newId: NewId;
+  telemetry: Telemetry;
+  /** Undefined: the channel is no longer configured. */
+  policy(channelId: ChannelId): TurnPolicy | undefined;
+  handlers: Record<string, JobHandler>;
+  /** Asks the platform who owns a conversation in doubt, and takes in what was missed. */
+  examine(conversation: Conversation): Promise<void>;
+  /** A turn of this conversation has ended; for whoever waits for it. */
+  turnEnded(conversationId: ConversationId): void;
+  /** A lane other than the one in hand got work. */
+  wake: (laneId: Lease['laneId']) => void;
+}
+
+export interface WorkSettings {
+  leaseMs: number;
+  /** Attempts in all, before the dead letters. */
+  maxAttempts: number;
+  retryDelayMs: number;
+  maxCrashes: number;
+  /** Tries of one part of a reply. */
+  maxTries: number;
+  /** Hard end of one attempt, ms. */
+  attemptMs: number;
+  /** Deadline of the responder inside an attempt, ms. */
+  respondMs: number;
+  /** Messages of history the responder gets at the most. */
+  history: number;
+  typing: { enabled: boolean; intervalMs: number };
+}
+
+/** A lane in hand: the right to write, when it was got, and when to stop. */
+export interface Hold {
+  lease: Lease;
+  /** Monotonic ms. Whoever held the lane before had asked for its fences before this. */
+  claimedAt: number;
+  /** Aborts when the process stops or the lease is lost. */
+  signal: AbortSignal;
+}
+
+export interface Work {
+  deps: WorkDeps;
+  settings: WorkSettings;
+}
+
+/** What a step leaves to do: look at the lane again, or wait for so long. */
+export type Step = { kind: 'again' } | { kind: 'park'; ms: number };
+
+export const AGAIN: Step = { kind: 'again' };
