@@ -27,7 +27,7 @@ export interface LocalEngineSettings {
 
 type Drain = (claimed: Claimed, signal: AbortSignal) => Promise<void>;
 
-/** How soon to look again when lanes are ready but may not be taken (an org at its cap), or the store failed, ms. */
+/** How soon to look again after the store failed, ms. */
 const LOOK_AGAIN_MS = 1000;
 
 /**
@@ -139,8 +139,7 @@ class LocalEngine implements Engine {
     try {
       const { claimed, nextInMs } = await this.#deps.mailbox.claim({ owner, limit, leaseMs, orgCap });
       for (const lane of claimed) this.#add(lane);
-      const capped = nextInMs === 0 && claimed.length < limit;
-      return { taken: claimed.length, restMs: capped ? LOOK_AGAIN_MS : nextInMs };
+      return { taken: claimed.length, restMs: nextInMs };
     } catch (error) {
       this.#deps.telemetry.log.error({ err: error }, 'could not claim lanes');
       return { taken: 0, restMs: LOOK_AGAIN_MS };

@@ -36,7 +36,7 @@ function verdictOf(arrival: Arrival, conversation: ConversationHead, now: number
 
 /** Takes the next place in a lane; an idle lane becomes ready at `readyAt`. */
 export function nextSeq(ctx: Context, lane: { id: string; orgId: string; priority?: number }, readyAt: number): number {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const tail = ctx.q.one<{ last_seq: number; done_seq: number }>('laneTail', lane.id);
   const priority = lane.priority ?? 0;
   const at = clip(readyAt, now);
@@ -53,7 +53,7 @@ function readyAt(arrival: Arrival, now: number): number {
 }
 
 function insertTurnJob(ctx: Context, arrival: Arrival, conversation: ConversationHead): number {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const seq = nextSeq(ctx, { id: conversation.id, orgId: arrival.orgId }, readyAt(arrival, now));
   const state = arrival.deferMs > 0 ? 'scheduled' : 'available';
   const notBefore = arrival.deferMs > 0 ? now + arrival.deferMs : 0;
@@ -62,7 +62,7 @@ function insertTurnJob(ctx: Context, arrival: Arrival, conversation: Conversatio
 }
 
 function insertMessage(ctx: Context, arrival: Arrival, row: { conversationId: string; verdict: Verdict; seq: number | null }): void {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const { message } = arrival;
   const ended = row.seq === null;
   ctx.q.run(
@@ -76,13 +76,13 @@ function conversationFor(ctx: Context, arrival: Arrival): ConversationHead {
   const found = ctx.q.one<ConversationHead>('findConversation', arrival.channelId, arrival.message.conversation);
   if (found) return found;
   const { id, message } = { id: arrival.conversationId, message: arrival.message };
-  ctx.q.run('insertConversation', id, arrival.orgId, arrival.channelId, message.conversation, message.locale, arrival.doubt ? 1 : 0, ctx.clock.now());
+  ctx.q.run('insertConversation', id, arrival.orgId, arrival.channelId, message.conversation, message.locale, arrival.doubt ? 1 : 0, ctx.now());
   return { id, ...FRESH };
 }
 
 function known(ctx: Context, arrival: Arrival, message: KnownMessage): Appended {
   const tombstone = message.verdict === 'withdrawn' && message.ending === null;
-  if (tombstone) ctx.q.run('fillTombstone', message.id, arrival.message.author, arrival.message.sentAt, ctx.clock.now());
+  if (tombstone) ctx.q.run('fillTombstone', message.id, arrival.message.author, arrival.message.sentAt, ctx.now());
   return {
     verdict: tombstone ? 'withdrawn' : 'duplicate',
     conversationId: message.conversation_id,
@@ -102,7 +102,7 @@ export function append(ctx: Context, raw: Arrival): Appended {
   const arrival = cleaned(raw);
   const before = ctx.q.one<KnownMessage>('messageByExternal', arrival.channelId, arrival.message.externalId);
   if (before) return known(ctx, arrival, before);
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const conversation = conversationFor(ctx, arrival);
   const verdict = verdictOf(arrival, conversation, now);
   const works = verdict === 'accepted' || verdict === 'deferred';
@@ -128,7 +128,7 @@ export function amend(ctx: Context, amendment: Amendment): { known: boolean } {
 
 /** A deletion that overtook its message keeps the message's place, so that it is not answered when it comes. */
 function insertTombstone(ctx: Context, amendment: Amendment): void {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const found = ctx.q.one<ConversationHead>('findConversation', amendment.channelId, amendment.conversation);
   const conversationId = found?.id ?? amendment.conversationId;
   if (!found) ctx.q.run('insertConversation', conversationId, amendment.orgId, amendment.channelId, amendment.conversation, null, 0, now);
@@ -142,7 +142,7 @@ type JobToAdd = NewJob & { orgId: string; laneId: LaneId };
 
 /** A delayed job for a conversation waits in the lane given, as the `promote` job that will append it. */
 export function addJob(ctx: Context, job: JobToAdd): { jobId: ReturnType<typeof jobId>; laneId: LaneId } {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const delay = job.inMs ?? 0;
   const waits = delay > 0;
   const toConversation = job.conversationId !== undefined;

@@ -44,7 +44,7 @@ function openJob(row: JobRow, now: number): OpenJob {
 
 /** The unfinished jobs and the sequence they were read against: one transaction, so no message can slip between. */
 export function readLane(ctx: Context, laneId: LaneId, lane: Pick<LaneRow, 'last_seq' | 'done_seq'>): OpenLane {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const jobs = ctx.q.all<JobRow>('openJobs', laneId, lane.done_seq).map((row) => openJob(row, now));
   const head = jobs[0];
   return {
@@ -68,7 +68,7 @@ function recoverCutOff(ctx: Context, laneId: LaneId, lane: OpenLane): void {
   const cut = lane.jobs.filter((job) => job.state === 'running' && job.turnId === null);
   const charge = cut.length === 1 ? 1 : 0;
   for (const job of cut) {
-    ctx.q.run('logAttempt', laneId, job.seq, ctx.clock.now(), 'crashed', null);
+    ctx.q.run('logAttempt', laneId, job.seq, ctx.now(), 'crashed', null);
     ctx.q.run('recoverJob', laneId, job.seq, charge);
     job.state = 'available';
     job.attempts -= 1;
@@ -79,7 +79,7 @@ function recoverCutOff(ctx: Context, laneId: LaneId, lane: OpenLane): void {
 
 function take(ctx: Context, lane: Candidate, request: ClaimRequest): Claimed {
   const laneId = lane.id as LaneId;
-  const until = ctx.clock.now() + request.leaseMs;
+  const until = ctx.now() + request.leaseMs;
   ctx.q.run('takeLane', laneId, request.owner, until, request.leaseMs);
   const row = ctx.q.one<LaneRow>('laneById', laneId) as LaneRow;
   const open = readLane(ctx, laneId, row);
@@ -91,7 +91,7 @@ function take(ctx: Context, lane: Candidate, request: ClaimRequest): Claimed {
 function pick(ctx: Context, candidates: Iterable<Candidate>, request: ClaimRequest): Candidate[] {
   const held = new Map<string, number>();
   if (request.orgCap > 0) {
-    for (const row of ctx.q.all<{ org_id: string; held: number }>('liveLeases', ctx.clock.now())) held.set(row.org_id, row.held);
+    for (const row of ctx.q.all<{ org_id: string; held: number }>('liveLeases', ctx.now())) held.set(row.org_id, row.held);
   }
   const picked: Candidate[] = [];
   for (const lane of candidates) {
@@ -106,25 +106,21 @@ function pick(ctx: Context, candidates: Iterable<Candidate>, request: ClaimReque
 
 function candidates(ctx: Context, request: ClaimRequest): Iterable<Candidate> {
   if (!request.only) return ctx.q.each<Candidate>('readyLanes');
-  return request.only.flatMap((id) => ctx.q.all<Candidate>('readyLane', id));
+  return [...new Set(request.only)].flatMap((id) => ctx.q.all<Candidate>('readyLane', id));
 }
 
-/** Milliseconds to the next claimable lane; null when no lane has work. */
-function nextInMs(ctx: Context): number | null {
-  if (ctx.q.one('anyReady')) return 0;
+/** Milliseconds to the next claimable lane; null when no lane has work. Ready lanes left over below the limit are capped ones. */
+function nextInMs(ctx: Context, limited: boolean): number | null {
+  if (limited && ctx.q.one('anyReady')) return 0;
   const at = ctx.q.one<{ at: number | null }>('nextReady')?.at ?? null;
-  return at === null ? null : Math.max(0, at - ctx.clock.now());
+  return at === null ? null : Math.max(0, at - ctx.now());
 }
 
-/** Notices a clock that was set back, since instants from before would then hold their lanes for as long. */
-export function createClaim(): (ctx: Context, request: ClaimRequest) => ClaimResult {
-  let last = 0;
-  return (ctx, request) => {
-    const now = ctx.clock.now();
-    if (now < last) ctx.q.run('clampInstants', now, MAX_PARK_MS);
-    last = now;
-    ctx.q.run('promoteDue', now);
-    const lanes = request.limit > 0 ? pick(ctx, candidates(ctx, request), request) : [];
-    return { claimed: lanes.map((lane) => take(ctx, lane, request)), nextInMs: nextInMs(ctx) };
-  };
+export function claim(ctx: Context, request: ClaimRequest): ClaimResult {
+  const now = ctx.now();
+  if (ctx.clockWasSetBack()) ctx.q.run('clampInstants', now, MAX_PARK_MS);
+  ctx.q.run('promoteDue', now);
+  const lanes = request.limit > 0 ? pick(ctx, candidates(ctx, request), request) : [];
+  const claimed = lanes.map((lane) => take(ctx, lane, request));
+  return { claimed, nextInMs: nextInMs(ctx, claimed.length >= request.limit) };
 }

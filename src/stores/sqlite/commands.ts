@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { NewId } from '../../domain/ids.ts';
 import type { StoreCommands } from '../commands.ts';
 import { addJob, amend, append } from './append.ts';
-import { createClaim, open } from './claim.ts';
+import { claim, open } from './claim.ts';
 import type { Context } from './context.ts';
 import { conversationCommands } from './conversations.ts';
 import { deadLetterCommands, operationCommands } from './dead-letters.ts';
@@ -17,7 +17,6 @@ import { close, plan, settle } from './turns.ts';
 const FILES = ['mailbox.sql', 'ledger.sql', 'conversations.sql', 'operations.sql', 'reports.sql'].map((name) => `./${name}`);
 
 function mailboxCommands(ctx: Context): StoreCommands['mailbox'] {
-  const claim = createClaim();
   return {
     append: (arrival) => append(ctx, arrival),
     amend: (amendment) => amend(ctx, amendment),
@@ -50,7 +49,7 @@ function ledgerCommands(ctx: Context): StoreCommands['ledger'] {
 export function createCommands(db: DatabaseSync, deps: { clock: Clock; newId: NewId }): { commands: StoreCommands; tallies: Tallies } {
   const q = new Statements(db, FILES);
   const tallies = new Tallies(q);
-  const ctx: Context = { q, ...deps, tally: (name) => tallies.add(name) };
+  const ctx: Context = { q, newId: deps.newId, tally: (name) => tallies.add(name), ...watched(deps.clock) };
   const commands: StoreCommands = {
     mailbox: mailboxCommands(ctx),
     ledger: ledgerCommands(ctx),
@@ -60,6 +59,24 @@ export function createCommands(db: DatabaseSync, deps: { clock: Clock; newId: Ne
     reports: reportCommands(ctx),
   };
   return { commands, tallies };
+}
+
+/** The clock, and whether it was set back since that was last asked. */
+function watched(clock: Clock): Pick<Context, 'now' | 'clockWasSetBack'> {
+  let highest = 0;
+  return {
+    now: () => {
+      const now = clock.now();
+      highest = Math.max(highest, now);
+      return now;
+    },
+    clockWasSetBack: () => {
+      const now = clock.now();
+      const back = now < highest;
+      highest = now;
+      return back;
+    },
+  };
 }
 
 /** Counts of ended jobs, one write per commit instead of one per job. */

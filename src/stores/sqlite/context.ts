@@ -1,4 +1,3 @@
-import type { Clock } from '../../domain/clock.ts';
 import type { Conversation, Owner } from '../../domain/conversation.ts';
 import type { NewId } from '../../domain/ids.ts';
 import { MAX_PARK_MS, type Lease } from '../../domain/lane.ts';
@@ -8,8 +7,11 @@ import type { Statements } from './statements.ts';
 /** What every command works with. Commands are synchronous: a command is one transaction, or a piece of a batch's. */
 export interface Context {
   q: Statements;
-  clock: Clock;
   newId: NewId;
+  /** The store's clock, UTC ms. */
+  now(): number;
+  /** True once after the clock was set back: instants from before would then hold their lanes for as long. */
+  clockWasSetBack(): boolean;
   /** Counts an ended job; written with the batch. */
   tally(name: string): void;
 }
@@ -30,7 +32,7 @@ export interface LaneRow {
 export function fence(ctx: Context, lease: Lease): LaneRow | typeof LOST {
   const lane = ctx.q.one<LaneRow>('laneById', lease.laneId);
   if (!lane || lane.epoch !== lease.epoch || lane.lease_until === 0) return LOST;
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const left = lane.lease_until - now;
   if (left < (lane.lease_ms * 2) / 3 || left > lane.lease_ms) ctx.q.run('extendLease', lease.laneId, now + lane.lease_ms);
   return lane;
@@ -88,6 +90,8 @@ export function taken(ctx: Context, laneId: string, ownerEpoch: number): boolean
   return row !== undefined && (row.owner !== 'bot' || row.owner_epoch !== ownerEpoch);
 }
 
+export const ENDED: ReadonlySet<string> = new Set(['completed', 'cancelled', 'dead']);
+
 export interface EndOfJob {
   state: 'completed' | 'cancelled' | 'dead';
   ending: string;
@@ -97,7 +101,7 @@ export interface EndOfJob {
 
 /** Ends a job and the message it answers. A message that has an ending keeps it. */
 export function endJob(ctx: Context, job: { laneId: string; seq: number; messageId: string | null }, end: EndOfJob): void {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   ctx.q.run('endJob', job.laneId, job.seq, end.state, now, end.error ?? null, end.reason);
   if (job.messageId) ctx.q.run('endMessage', job.messageId, end.ending, end.reason, now);
   ctx.tally(end.state);

@@ -13,7 +13,7 @@ function find(ctx: Context, channelId: string, externalId: string): Conversation
 }
 
 function create(ctx: Context, change: Change): Conversation {
-  ctx.q.run('insertConversation', change.conversationId, change.orgId, change.channelId, change.externalId, null, 0, ctx.clock.now());
+  ctx.q.run('insertConversation', change.conversationId, change.orgId, change.channelId, change.externalId, null, 0, ctx.now());
   return readConversation(ctx, change.conversationId) as Conversation;
 }
 
@@ -22,7 +22,7 @@ function setOwner(ctx: Context, change: Change): { changed: boolean; laneId: Lan
   const laneId = conversation.id as string as LaneId;
   if (change.owner === conversation.owner || change.at < conversation.ownerSince) return { changed: false, laneId };
   ctx.q.run('changeOwner', conversation.id, change.owner, change.at);
-  ctx.q.run('readyUnlessHeld', laneId, ctx.clock.now());
+  ctx.q.run('readyUnlessHeld', laneId, ctx.now());
   return { changed: true, laneId };
 }
 

@@ -72,7 +72,7 @@ function retry(ctx: Context, id: JobId): RetryResult {
   const seq = nextSeq(ctx, { id: job.lane_id, orgId }, 0);
   const epoch = owner?.owner_epoch ?? 0;
   const turnId = continueTurn(ctx, job, { seq, epoch });
-  ctx.q.run('insertJob', job.lane_id, seq, job.kind, 'available', 0, epoch, job.message_id, job.payload, id, turnId, ctx.clock.now());
+  ctx.q.run('insertJob', job.lane_id, seq, job.kind, 'available', 0, epoch, job.message_id, job.payload, id, turnId, ctx.now());
   ctx.q.run('forgetDead', job.lane_id, job.seq, 'retried');
   if (job.message_id) ctx.q.run('reopenMessage', job.message_id);
   return { kind: 'retried', retriedAs: jobId(job.lane_id as LaneId, seq), laneId: job.lane_id };
@@ -115,8 +115,8 @@ export function deadLetterCommands(ctx: Context): Commands<DeadLetters> {
 
 export function operationCommands(ctx: Context): Commands<Operations> {
   return {
-    start: (op) => void ctx.q.run('startOperation', op.id, op.kind, op.total, ctx.clock.now()),
-    progress: (id, change) => void ctx.q.run('progressOperation', id, change.done, change.failed, change.state, ctx.clock.now()),
+    start: (op) => void ctx.q.run('startOperation', op.id, op.kind, op.total, ctx.now()),
+    progress: (id, change) => void ctx.q.run('progressOperation', id, change.done, change.failed, change.state, ctx.now()),
     get: (id: OperationId) => ctx.q.one<Operation>('operationById', id) ?? null,
   };
 }

@@ -4,7 +4,7 @@ import type { HistoryEntry, TurnMessage } from '../../domain/turn.ts';
 import type { BeginRequest, Begun, Mailbox } from '../../ports/mailbox.ts';
 import { LOST } from '../commands.ts';
 import { nextSeq } from './append.ts';
-import { endJob, fence, taken, type Context } from './context.ts';
+import { clip, endJob, ENDED, fence, taken, type Context } from './context.ts';
 
 interface JobRow {
   kind: string;
@@ -54,7 +54,7 @@ export function begin(ctx: Context, lease: Lease, request: BeginRequest): Begun 
   });
   const messages = jobs.flatMap(({ seq, job }) => (job.message_id ? readMessage(ctx, seq, job.message_id) : []));
   if (exhausted.length > 0) return { exhausted, messages, history: [], payload: null };
-  for (const { seq } of jobs) ctx.q.run('beginJob', lease.laneId, seq, ctx.clock.now());
+  for (const { seq } of jobs) ctx.q.run('beginJob', lease.laneId, seq, ctx.now());
   const payload = jobs[0]?.job.payload;
   return { exhausted, messages, history: readHistory(ctx, lease.laneId, { members: messages, limit: request.history }), payload: payload ? JSON.parse(payload) : null };
 }
@@ -88,8 +88,8 @@ type Failure = Parameters<Mailbox['fail']>[1];
 
 export function fail(ctx: Context, lease: Lease, failure: Failure): void | typeof LOST {
   if (fence(ctx, lease) === LOST) return LOST;
-  const now = ctx.clock.now();
-  const retryAt = now + failure.retryInMs;
+  const now = ctx.now();
+  const retryAt = clip(now + failure.retryInMs, now);
   failure.seqs.forEach((seq, index) => {
     const job = jobAt(ctx, lease.laneId, seq);
     if (!job || job.turn_id !== null || job.state !== 'running') return;
@@ -107,7 +107,9 @@ function handOff(ctx: Context, lease: Lease, at: { seq: number; job: JobRow }): 
 export function handBack(ctx: Context, lease: Lease, seqs: number[]): void | typeof LOST {
   if (fence(ctx, lease) === LOST) return LOST;
   for (const seq of seqs) {
-    ctx.q.run('logAttempt', lease.laneId, seq, ctx.clock.now(), 'handed_back', null);
+    const job = jobAt(ctx, lease.laneId, seq);
+    if (job?.state !== 'running' || job.turn_id !== null) continue;
+    ctx.q.run('logAttempt', lease.laneId, seq, ctx.now(), 'handed_back', null);
     ctx.q.run('handBackJob', lease.laneId, seq);
   }
 }
@@ -119,11 +121,11 @@ export function complete(ctx: Context, lease: Lease, end: Completion): void | ty
   const { outcome } = end;
   for (const seq of end.seqs) {
     const job = jobAt(ctx, lease.laneId, seq);
-    if (!job) continue;
+    if (!job || ENDED.has(job.state)) continue;
     const at = { laneId: lease.laneId, seq, messageId: job.message_id };
     if (outcome.kind === 'retry') {
-      ctx.q.run('logAttempt', lease.laneId, seq, ctx.clock.now(), 'failed', outcome.error);
-      ctx.q.run('retryJob', lease.laneId, seq, ctx.clock.now() + (end.retryInMs ?? outcome.inMs ?? 0), outcome.error);
+      ctx.q.run('logAttempt', lease.laneId, seq, ctx.now(), 'failed', outcome.error);
+      ctx.q.run('retryJob', lease.laneId, seq, clip(ctx.now() + (end.retryInMs ?? outcome.inMs ?? 0), ctx.now()), outcome.error);
     } else if (outcome.kind === 'dead') {
       endJob(ctx, at, { state: 'dead', ending: end.ending ?? 'dead', reason: outcome.reason, error: outcome.error });
     } else {
@@ -142,7 +144,7 @@ export function promote(ctx: Context, lease: Lease, seq: number): { laneId: Lane
   const laneId = due.conversationId as LaneId;
   const epoch = ctx.q.one<{ owner_epoch: number }>('ownerOf', laneId)?.owner_epoch ?? 0;
   const at = nextSeq(ctx, { id: laneId, orgId: lease.orgId }, 0);
-  ctx.q.run('insertJob', laneId, at, due.kind, 'available', 0, epoch, null, JSON.stringify(due.payload ?? null), null, null, ctx.clock.now());
+  ctx.q.run('insertJob', laneId, at, due.kind, 'available', 0, epoch, null, JSON.stringify(due.payload ?? null), null, null, ctx.now());
   endJob(ctx, { laneId: lease.laneId, seq, messageId: null }, { state: 'completed', ending: 'answered', reason: jobId(laneId, at) });
   return { laneId };
 }

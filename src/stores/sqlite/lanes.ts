@@ -13,7 +13,7 @@ interface HeadRow {
 export function renew(ctx: Context, lease: Lease): void | typeof LOST {
   const lane = fence(ctx, lease);
   if (lane === LOST) return LOST;
-  ctx.q.run('extendLease', lease.laneId, ctx.clock.now() + lane.lease_ms);
+  ctx.q.run('extendLease', lease.laneId, ctx.now() + lane.lease_ms);
 }
 
 type Release = { drained: number } | { parkMs: number };
@@ -35,7 +35,7 @@ export function release(ctx: Context, lease: Lease, how: Release): 'released' | 
 
 /** A lane whose head was taken over is ready at once: there is only its ending to write. */
 function readyAt(ctx: Context, lease: Lease, park: { head: HeadRow; parkMs: number }): number {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const { head } = park;
   if (head.kind === 'turn' && taken(ctx, lease.laneId, head.owner_epoch)) return 0;
   const wait = Math.max(park.parkMs, waitMs(head, now));

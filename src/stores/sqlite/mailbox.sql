@@ -56,7 +56,8 @@ select id, org_id, epoch from lane where last_seq > done_seq and ready_at = 0 or
 select id, org_id, epoch from lane where id = ?1 and last_seq > done_seq and ready_at = 0
 
 -- name: liveLeases
-select org_id, count(*) as held from lane where lease_owner is not null and lease_until > ?1 group by org_id
+select org_id, count(*) as held from lane where lease_owner is not null and lease_until > ?1 and lease_until <= ?1 + lease_ms
+group by org_id
 
 -- name: takeLane
 update lane set lease_owner = ?2, lease_until = ?3, lease_ms = ?4, ready_at = ?3, epoch = epoch + 1 where id = ?1
@@ -98,7 +99,7 @@ select id, external_id, author, text, attachments, sent_at, withdrawn from messa
 
 -- name: history
 select id, direction, text, sent_at from message
-where conversation_id = ?1 and id < ?2 and withdrawn = 0 and (ending is null or ending <> 'suppressed') order by id desc limit ?3
+where conversation_id = ?1 and (id < ?2 or direction = 'outbound') and withdrawn = 0 and (ending is null or ending <> 'suppressed') order by id desc limit ?3
 
 -- name: retryJob
 update job set state = 'retryable', not_before = ?3, error = ?4 where lane_id = ?1 and seq = ?2
@@ -107,7 +108,7 @@ update job set state = 'retryable', not_before = ?3, error = ?4 where lane_id = 
 update job set state = ?3, not_before = ?4, error = ?5, suspect = 1, attempts = attempts - 1 where lane_id = ?1 and seq = ?2
 
 -- name: handBackJob
-update job set state = 'available', attempts = attempts - 1 where lane_id = ?1 and seq = ?2 and state = 'running' and turn_id is null
+update job set state = 'available', attempts = attempts - 1 where lane_id = ?1 and seq = ?2
 
 -- name: endJob
 update job set state = ?3, ended_at = ?4, error = coalesce(?5, error), reason = ?6 where lane_id = ?1 and seq = ?2

@@ -20,7 +20,8 @@ select id, direction, text, sent_at as sentAt, ending from message where convers
 
 -- name: pruneBodies
 update message set text = '', attachments = null
-where rowid in (select rowid from message where id < ?1 and ending is not null and text <> '' order by id limit ?2)
+where rowid in (select rowid from message where id < ?1 and ending is not null and text <> ''
+  and not exists (select 1 from job where job.lane_id = conversation_id and job.seq = message.seq and job.state = 'dead') order by id limit ?2)
 
 -- name: pruneOutbound
 update message set text = ''
@@ -28,7 +29,7 @@ where rowid in (select rowid from message where id < ?1 and direction = 'outboun
 
 -- name: pruneSends
 update send set text = ''
-where (turn_id, part) in (select turn_id, part from send where turn_id < ?1 and text <> '' and state in ('sent', 'cancelled') limit ?2)
+where (turn_id, part) in (select turn_id, part from send where turn_id < ?1 and text <> '' and state = 'sent' limit ?2)
 
 -- name: pruneJobs
 delete from job where state in ('completed', 'cancelled') and (lane_id, seq) in (select conversation_id, seq from message
@@ -46,7 +47,8 @@ update job set state = 'cancelled', reason = 'expired' where (lane_id, seq) in (
   where state = 'dead' and ended_at < ?1 order by ended_at limit ?2)
 
 -- name: pruneTurns
-delete from turn where id in (select id from turn where id < ?1 and settled_at is not null order by id limit ?2)
+delete from turn where id in (select id from turn where id < ?1 and settled_at is not null
+  and not exists (select 1 from job where job.lane_id = turn.lane_id and job.turn_id = turn.id and job.state = 'dead') order by id limit ?2)
 
 -- name: pruneOrphanSends
 delete from send where turn_id in (select turn_id from send where turn_id < ?1 and turn_id not in (select id from turn) limit ?2)

@@ -96,7 +96,7 @@ function message(ctx: Context, id: string): MessageRecord | null {
 }
 
 function counts(ctx: Context): QueueCounts {
-  const open = new Map(ctx.q.all<{ bucket: string; count: number }>('openCounts', ctx.clock.now()).map((row) => [row.bucket, row.count]));
+  const open = new Map(ctx.q.all<{ bucket: string; count: number }>('openCounts', ctx.now()).map((row) => [row.bucket, row.count]));
   const ended = new Map(ctx.q.all<{ name: string; value: number }>('tallies').map((row) => [row.name, row.value]));
   return {
     waiting: open.get('waiting') ?? 0,
@@ -108,7 +108,7 @@ function counts(ctx: Context): QueueCounts {
 }
 
 function oldestWaitingMs(ctx: Context): number {
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const at = ctx.q.one<{ at: number | null }>('oldestWaiting', now)?.at ?? null;
   return at === null ? 0 : Math.max(0, now - at);
 }

@@ -2,7 +2,7 @@ import type { LaneId } from '../../domain/ids.ts';
 import type { Lease } from '../../domain/lane.ts';
 import type { Ledger, PartEnd, Start } from '../../ports/ledger.ts';
 import { LOST } from '../commands.ts';
-import { fence, taken, type Context } from './context.ts';
+import { clip, fence, taken, type Context } from './context.ts';
 import { turnRow } from './turns.ts';
 
 interface SendRow {
@@ -31,7 +31,7 @@ export function startPart(ctx: Context, lease: Lease, at: StartAt): Start | type
   const send = sendAt(ctx, at);
   if (!send || send.state !== 'planned') return 'ended';
   if (mayNotSpeak(ctx, lease, at.turnId)) return 'taken';
-  const now = ctx.clock.now();
+  const now = ctx.now();
   if (send.tries >= at.maxTries) {
     ctx.q.run('endSend', at.turnId, at.part, 'failed', now, null, 'send_failed', null);
     return 'given_up';
@@ -45,7 +45,7 @@ export function resend(ctx: Context, lease: Lease, at: ResendAt): Start | typeof
   const send = sendAt(ctx, at);
   if (!send || send.state !== 'sending') return 'ended';
   if (mayNotSpeak(ctx, lease, at.turnId)) return 'taken';
-  const now = ctx.clock.now();
+  const now = ctx.now();
   const age = now - (send.first_at ?? now);
   if (at.withinMs !== undefined && !(age >= 0 && age < at.withinMs)) return 'too_old';
   if (send.tries >= at.maxTries) {
@@ -62,7 +62,7 @@ export function recordSent(ctx: Context, at: SentAt): void {
   if (!send || (send.state !== 'sending' && send.state !== 'unknown' && send.state !== 'planned')) return;
   const turn = turnRow(ctx, at.turnId);
   if (!turn || (turn.settled_at !== null && send.state === 'planned')) return;
-  const now = ctx.clock.now();
+  const now = ctx.now();
   ctx.q.run('endSend', at.turnId, at.part, 'sent', now, at.providerId, null, null);
   ctx.q.run('quiet', turn.lane_id);
   remember(ctx, { laneId: turn.lane_id as LaneId, send, providerId: at.providerId });
@@ -72,7 +72,7 @@ export function recordSent(ctx: Context, at: SentAt): void {
 function remember(ctx: Context, sent: { laneId: LaneId; send: SendRow; providerId: string | null }): void {
   const conversation = ctx.q.one<{ org_id: string; channel_id: string }>('conversationById', sent.laneId);
   if (!conversation) return;
-  const now = ctx.clock.now();
+  const now = ctx.now();
   ctx.q.run(
     'insertMessage', ctx.newId('msg'), conversation.org_id, conversation.channel_id, sent.laneId, 'outbound', sent.providerId ?? sent.send.key, 'bot',
     sent.send.text, null, now, now, now, now, 'accepted', null, null, null, null, 0,
@@ -84,7 +84,7 @@ export function endPart(ctx: Context, lease: Lease, at: EndAt): void | typeof LO
   const send = sendAt(ctx, at);
   if (!send || (send.state !== 'sending' && send.state !== 'planned')) return;
   const end = sticky(at.end, send.ambiguous === 1);
-  const now = ctx.clock.now();
+  const now = ctx.now();
   switch (end.state) {
     case 'ambiguous':
       ctx.q.run('markAmbiguous', at.turnId, at.part, end.error);
@@ -110,6 +110,6 @@ function sticky(end: PartEnd, ambiguous: boolean): PartEnd {
 function delayMembers(ctx: Context, lease: Lease, delay: { turnId: string; retryInMs: number }): void {
   const turn = turnRow(ctx, delay.turnId);
   if (!turn) return;
-  const at = taken(ctx, lease.laneId, turn.owner_epoch) ? 0 : ctx.clock.now() + delay.retryInMs;
+  const at = taken(ctx, lease.laneId, turn.owner_epoch) ? 0 : clip(ctx.now() + delay.retryInMs, ctx.now());
   for (const seq of JSON.parse(turn.members) as number[]) ctx.q.run('delayMember', lease.laneId, seq, at);
 }

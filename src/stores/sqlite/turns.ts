@@ -1,9 +1,9 @@
 import type { Lease } from '../../domain/lane.ts';
-import type { DeadReason } from '../../domain/message.ts';
+import { cleanText, type DeadReason } from '../../domain/message.ts';
 import { sendKey, type SendState, type StoredTurn, type TurnKind } from '../../domain/turn.ts';
 import type { PlanRequest, Settled } from '../../ports/ledger.ts';
 import { LOST } from '../commands.ts';
-import { endJob, fence, taken, type Context, type EndOfJob } from './context.ts';
+import { endJob, ENDED, fence, taken, type Context, type EndOfJob } from './context.ts';
 
 interface TurnRow {
   id: string;
@@ -69,7 +69,7 @@ function members(ctx: Context, lease: Lease, seqs: number[]): Member[] {
 
 function endMembers(ctx: Context, lease: Lease, end: EndOfJob & { members: Member[] }): void {
   for (const member of end.members) {
-    if (member.state === 'completed' || member.state === 'cancelled' || member.state === 'dead') continue;
+    if (ENDED.has(member.state)) continue;
     endJob(ctx, { laneId: lease.laneId, seq: member.seq, messageId: member.message_id }, end);
   }
 }
@@ -103,9 +103,9 @@ function insertTurn(ctx: Context, lease: Lease, what: { request: PlanRequest; le
   const seqs = what.left.map((member) => member.seq);
   ctx.q.run(
     'insertTurn', turnId, lease.laneId, reply.kind, what.left[0]?.owner_epoch ?? 0, JSON.stringify(seqs), reply.responder, reply.model ?? null,
-    reply.usage?.inputTokens ?? null, reply.usage?.outputTokens ?? null, reply.deadReason ?? null, reply.error ?? null, ctx.clock.now(),
+    reply.usage?.inputTokens ?? null, reply.usage?.outputTokens ?? null, reply.deadReason ?? null, reply.error ?? null, ctx.now(),
   );
-  reply.parts.forEach((text, part) => ctx.q.run('insertSend', turnId, part, sendKey(turnId, part), text));
+  reply.parts.forEach((text, part) => ctx.q.run('insertSend', turnId, part, sendKey(turnId, part), cleanText(text)));
   for (const seq of seqs) ctx.q.run('freezeMember', lease.laneId, seq, turnId);
   return readTurn(ctx, turnId);
 }
@@ -132,7 +132,7 @@ export function close(ctx: Context, lease: Lease, turnId: string): Settled | typ
   if (fence(ctx, lease) === LOST) return LOST;
   const turn = turnRow(ctx, turnId);
   if (!turn) return LOST;
-  ctx.q.run('loseSending', turnId, ctx.clock.now());
+  ctx.q.run('loseSending', turnId, ctx.now());
   const end = turn.kind === 'apology' ? deadOf(turn) : HANDED_OFF;
   finish(ctx, lease, { turn, end });
   return { ending: end.ending as Settled['ending'], reason: end.reason };
@@ -140,7 +140,7 @@ export function close(ctx: Context, lease: Lease, turnId: string): Settled | typ
 
 function finish(ctx: Context, lease: Lease, what: { turn: TurnRow; end: EndOfJob }): void {
   const { turn, end } = what;
-  ctx.q.run('cancelPlanned', turn.id, ctx.clock.now());
-  ctx.q.run('settleTurn', turn.id, ctx.clock.now());
+  ctx.q.run('cancelPlanned', turn.id, ctx.now());
+  ctx.q.run('settleTurn', turn.id, ctx.now());
   endMembers(ctx, lease, { members: members(ctx, lease, JSON.parse(turn.members) as number[]), ...end });
 }
