@@ -14,7 +14,7 @@ import { endPart, recordSent, resend, startPart } from './sends.ts';
 import { Statements } from './statements.ts';
 import { close, plan, settle } from './turns.ts';
 
-const FILES = ['mailbox.sql', 'ledger.sql', 'conversations.sql', 'operations.sql', 'reports.sql'].map((name) => `./${name}`);
+const FILES = ['mailbox.sql', 'ledger.sql', 'dead-letters.sql', 'conversations.sql', 'operations.sql', 'reports.sql'].map((name) => `./${name}`);
 
 function mailboxCommands(ctx: Context): StoreCommands['mailbox'] {
   return {

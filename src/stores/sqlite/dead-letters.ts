@@ -1,10 +1,25 @@
 import { jobAddress, jobId, type JobId, type LaneId, type OperationId } from '../../domain/ids.ts';
-import type { DeadLetter, DeadLetterFilter, DeadLetters, Operation, Operations, RetryResult } from '../../ports/dead-letters.ts';
+import type { DeadLetter, DeadLetterFilter, DeadLetters, DeadLetterStats, Operation, Operations, RetryResult } from '../../ports/dead-letters.ts';
 import type { Commands } from '../commands.ts';
-import { deadLetterPage, deadLetterStats, type DeadLetterRow } from '../sql/dead-letters.ts';
 import { nextSeq } from './append.ts';
 import type { Context } from './context.ts';
 import { turnRow } from './turns.ts';
+
+interface LetterRow {
+  lane_id: string;
+  seq: number;
+  kind: string;
+  attempts: number;
+  message_id: string | null;
+  payload: string | null;
+  error: string | null;
+  reason: string;
+  retry_of: string | null;
+  ended_at: number;
+  org_id: string;
+  channel_id: string | null;
+  conversation_id: string | null;
+}
 
 interface DeadRow {
   lane_id: string;
@@ -21,7 +36,7 @@ interface Address {
   seq: number;
 }
 
-function letterOf(row: DeadLetterRow): DeadLetter {
+function letterOf(row: LetterRow): DeadLetter {
   return {
     jobId: jobId(row.lane_id as LaneId, row.seq),
     originalJobId: row.retry_of as JobId | null,
@@ -38,17 +53,27 @@ function letterOf(row: DeadLetterRow): DeadLetter {
   } as DeadLetter;
 }
 
-function list(ctx: Context, filter: DeadLetterFilter, page: { limit: number; cursor?: string }): { jobs: DeadLetter[]; nextCursor: string | null } {
-  const query = deadLetterPage(filter, page);
-  const rows = ctx.q.query<DeadLetterRow>(query.sql, query.parameters);
-  const jobs = rows.slice(0, page.limit).map(letterOf);
-  const last = rows[page.limit - 1];
-  return { jobs, nextCursor: rows.length > page.limit && last ? `${last.ended_at}.${jobId(last.lane_id as LaneId, last.seq)}` : null };
+const filters = (filter: DeadLetterFilter): (string | null)[] => [filter.org ?? null, filter.channel ?? null, filter.kind ?? null, filter.reason ?? null];
+
+/** `{endedAt}.{jobId}` of the last letter of the page before. */
+function parseCursor(cursor: string | undefined): { endedAt: number; laneId: string; seq: number } | null {
+  const [at, id] = cursor?.split('.') ?? [];
+  const address = id ? jobAddress(id) : null;
+  return address && Number.isSafeInteger(Number(at)) ? { endedAt: Number(at), ...address } : null;
 }
 
-function stats(ctx: Context, filter: DeadLetterFilter = {}): { total: number; oldestAt: number | null; byReason: Record<string, number> } {
-  const query = deadLetterStats(filter);
-  const rows = ctx.q.query<{ reason: string; count: number; oldest: number }>(query.sql, query.parameters);
+/** Asks for one letter more than the page holds, to know whether there is a next one. */
+function list(ctx: Context, filter: DeadLetterFilter, page: { limit: number; cursor?: string }): { jobs: DeadLetter[]; nextCursor: string | null } {
+  const from = parseCursor(page.cursor);
+  const after = [from?.endedAt ?? null, from?.laneId ?? null, from?.seq ?? null];
+  const rows = ctx.q.all<LetterRow>('deadLetters', ...filters(filter), ...after, page.limit + 1);
+  const last = rows[page.limit - 1];
+  const nextCursor = rows.length > page.limit && last ? `${last.ended_at}.${jobId(last.lane_id as LaneId, last.seq)}` : null;
+  return { jobs: rows.slice(0, page.limit).map(letterOf), nextCursor };
+}
+
+function stats(ctx: Context, filter: DeadLetterFilter = {}): DeadLetterStats {
+  const rows = ctx.q.all<{ reason: string; count: number; oldest: number }>('deadLetterStats', ...filters(filter));
   return {
     total: rows.reduce((sum, row) => sum + row.count, 0),
     oldestAt: rows.length > 0 ? Math.min(...rows.map((row) => row.oldest)) : null,

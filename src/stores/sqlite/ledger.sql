@@ -55,18 +55,3 @@ where turn_id = ?1 and state in ('failed', 'cancelled', 'unknown')
 
 -- name: reopenMessage
 update message set ending = null, ending_reason = null, ended_at = null where id = ?1
-
--- name: deadJob
-select lane_id, seq, kind, state, message_id, turn_id, payload, owner_epoch from job where lane_id = ?1 and seq = ?2
-
--- name: retriedAs
-select lane_id, seq from job where retry_of = ?1
-
--- name: forgetDead
-update job set state = 'cancelled', reason = ?3 where lane_id = ?1 and seq = ?2 and state = 'dead'
-
--- name: deadIds
-select lane_id, seq from job where state = 'dead' and (lane_id, seq) > (?1, ?2) order by lane_id, seq limit ?3
-
--- name: oldestDead
-select lane_id, seq from job where state = 'dead' order by ended_at limit ?1

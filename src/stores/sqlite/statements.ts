@@ -43,22 +43,13 @@ export class Statements {
     return Number(this.#statement(name).run(...values).changes);
   }
 
-  /** A statement that was built rather than written. */
-  query<Row>(sql: string, values: readonly unknown[]): Row[] {
-    return this.#prepare(sql, sql).all(...(values as Value[])) as Row[];
-  }
-
   #statement(name: string): StatementSync {
-    const sql = this.#sql.get(name);
-    if (sql === undefined) throw new TypeError(`no statement named ${name}`);
-    return this.#prepare(name, sql);
-  }
-
-  #prepare(key: string, sql: string): StatementSync {
-    let statement = this.#prepared.get(key);
+    let statement = this.#prepared.get(name);
     if (!statement) {
+      const sql = this.#sql.get(name);
+      if (sql === undefined) throw new TypeError(`no statement named ${name}`);
       statement = this.#db.prepare(sql);
-      this.#prepared.set(key, statement);
+      this.#prepared.set(name, statement);
     }
     return statement;
   }

@@ -1,0 +1,19 @@
+import type { AppMode } from './mode.ts';
+import type { Clock, Random } from '../domain/clock.ts';
+import type { Channel } from '../ports/channel.ts';
+import type { Responder } from '../ports/responder.ts';
+import type { Store } from '../ports/store.ts';
+import type { Log } from '../ports/telemetry.ts';
+
+/** What tests, chaos runs and benches put in the place of a part, or around it. */
+export interface Parts {
+  store?(store: Store): Store;
+  channel?(channel: Channel): Channel;
+  responder?(responder: Responder): Responder;
+  /** With a clock of its own the store runs in this thread, so that both have the same time. */
+  clock?: Clock;
+  random?: Random;
+  log?: Log;
+  /** Instead of `APP_MODE`. */
+  role?: AppMode;
+}

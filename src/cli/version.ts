@@ -1,0 +1,8 @@
+import { Command } from 'commander';
+import { readVersion } from '../config/index.ts';
+import type { CliDeps } from './program.ts';
+
+/** `chasqui version` */
+export function versionCommand({ print }: CliDeps): Command {
+  return new Command('version').description('show the version').action(() => print(`chasqui ${readVersion()}`));
+}

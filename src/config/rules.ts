@@ -1,0 +1,48 @@
+import { ConfigError } from '../domain/errors.ts';
+import type { TextLayer } from './layers.ts';
+import type { Settings } from './settings.ts';
+
+/** Asked for, and not there: silently doing something else would be worse than not starting. */
+export function refuseUnavailable(env: TextLayer): void {
+  const redis = ['REDIS_URL', 'REDIS_HOST'].find((name) => env[name]);
+  if (redis) throw new ConfigError(`${redis} is set, but the Redis engine is not available in this version. Unset it to run on the local engine.`);
+  if (env.DATABASE_URL) {
+    throw new ConfigError('DATABASE_URL is set, but PostgreSQL is not available in this version. Unset it to store in SQLite under DATA_DIR.');
+  }
+}
+
+function refusals(s: Settings): (string | false)[] {
+  return [
+    s.appMode !== 'all' &&
+      `APP_MODE=${s.appMode} splits intake from work over two processes, and needs a database that several processes can open. SQLite is held by one: use APP_MODE=all.`,
+    s.drainDelayMs >= s.shutdownTimeoutMs &&
+      `DRAIN_DELAY_MS (${s.drainDelayMs}) leaves nothing of SHUTDOWN_TIMEOUT_MS (${s.shutdownTimeoutMs}) to stop in. Lower the first or raise the second.`,
+    s.storeTimeoutMs >= s.laneLeaseMs &&
+      `STORE_TIMEOUT_MS (${s.storeTimeoutMs}) must be shorter than LANE_LEASE_MS (${s.laneLeaseMs}): a lease could end before its renewal is known to have failed. Lower the first or raise the second.`,
+    s.retentionIdentitiesDays < s.retentionBodiesDays &&
+      `RETENTION_IDENTITIES_DAYS (${s.retentionIdentitiesDays}) must not be less than RETENTION_BODIES_DAYS (${s.retentionBodiesDays}): identities outlive the texts.`,
+  ];
+}
+
+/** Settings that each are fine, and together are not. */
+export function checkTogether(settings: Settings): void {
+  const problems = refusals(settings).filter((line) => line !== false);
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+}
+
+/** What will work, though perhaps not as meant. */
+export function noticesFor(s: Settings): string[] {
+  const notices = [
+    s.nodeEnv === 'production' && s.adminToken === undefined && 'ADMIN_TOKEN is not set: /admin and /v1 refuse every request in production.',
+    s.workerProcessingTimeoutMs > s.localQueueTimeoutMs &&
+      `WORKER_PROCESSING_TIMEOUT_MS (${s.workerProcessingTimeoutMs}) is longer than LOCAL_QUEUE_TIMEOUT_MS (${s.localQueueTimeoutMs}), which ends the attempt first.`,
+    s.burstDebounceMs > s.burstMaxWaitMs && `BURST_DEBOUNCE_MS (${s.burstDebounceMs}) is longer than BURST_MAX_WAIT_MS (${s.burstMaxWaitMs}), which caps it.`,
+    s.chatwootApiToken !== undefined && s.chatwootReadToken === undefined &&
+      'CHATWOOT_READ_TOKEN is not set: messages missed while this was down are not caught up, and an ambiguous send can seldom be resolved.',
+    s.openaiModel === undefined && (s.openaiApiKey !== undefined || s.openaiBaseUrl !== undefined) &&
+      'OPENAI_MODEL is not set: the offline script answers. Set it to the name of a model to let the model answer.',
+    s.openaiModel !== undefined && s.openaiApiKey === undefined && s.openaiBaseUrl === undefined &&
+      'OPENAI_MODEL is set without OPENAI_API_KEY or OPENAI_BASE_URL: the offline script answers.',
+  ];
+  return notices.filter((line) => line !== false);
+}

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+
+/** The shapes of requests and answers. `/openapi.json` is made from them, and the tests hold the routes to them. */
+
+const at = z.number().int().meta({ description: 'UTC, ms since 1970' });
+const ms = z.number().nullable();
+const ok = z.literal(true);
+const count = z.number().int().min(0);
+
+export const limitQuery = z.coerce.number({ error: 'must be a whole number' }).int().min(1).max(500).default(50);
+
+export const idParams = z.object({ id: z.string() });
+export const jobParams = z.object({ jobId: z.string() });
+
+export const dlqQuery = z.strictObject({
+  limit: limitQuery,
+  cursor: z.string().optional(),
+  org: z.string().optional(),
+  channel: z.string().optional(),
+  kind: z.string().optional(),
+  reason: z.string().optional(),
+});
+
+export const messagesQuery = z.strictObject({ limit: limitQuery });
+
+export const purgeBody = z.object({ confirm: z.literal('DELETE_ALL_DLQ_JOBS') });
+
+export const problemShape = z
+  .object({
+    type: z.url(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.string(),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ description: 'RFC 9457' });
+
+const deadLetter = z.object({
+  jobId: z.string(),
+  originalJobId: z.string(),
+  originalJob: z.object({ kind: z.string(), messageId: z.string().nullable() }),
+  orgId: z.string(),
+  channelId: z.string().nullable(),
+  conversationId: z.string().nullable(),
+  failedAt: at,
+  reason: z.string(),
+  error: z.string().nullable(),
+  attempts: count,
+  data: z.unknown(),
+});
+
+export const dlqPage = z.object({ ok, count, jobs: z.array(deadLetter), nextCursor: z.string().nullable() });
+
+const dlqCounts = {
+  available: z.boolean(),
+  counts: z.object({ waiting: count, total: count }),
+  alertThreshold: count,
+  isAboveThreshold: z.boolean(),
+};
+
+export const dlqStats = z.object({ ok, name: z.string(), ...dlqCounts, oldestAt: at.nullable(), byReason: z.record(z.string(), count) });
+export const dlqRetried = z.object({ ok, jobId: z.string(), retriedAs: z.string() });
+export const dlqRetryAll = z.object({ ok, operationId: z.string(), total: count });
+export const dlqDiscarded = z.object({ ok, jobId: z.string() });
+export const dlqPurged = z.object({ ok, purged: count });
+
+const queueCounts = { waiting: count, active: count, completed: count, failed: count, delayed: count };
+
+export const adminStats = z.object({ ok, redis: z.boolean(), queue: z.object({ ...queueCounts, dlq: z.object(dlqCounts) }) });
+
+const worker = z.union([
+  z.object({ running: z.literal(false) }),
+  z.object({
+    running: z.literal(true),
+    mode: z.string(),
+    paused: z.boolean(),
+    active: count,
+    concurrency: count,
+    succeeded: count,
+    failed: count,
+    successRate: z.string(),
+  }),
+]);
+
+export const chatwootStats = z.object({
+  ok,
+  queue: z.object({ ...queueCounts, paused: z.boolean(), oldestWaitingMs: z.number() }),
+  cache: z.object({ hitRate: z.number(), hits: count, misses: count, entries: count }).nullable(),
+  worker,
+});
+
+export const queuePaused = z.object({ ok, paused: z.boolean() });
+
+export const resilience = z.object({
+  initialized: z.boolean(),
+  queue: z.object({ pending: count, active: count, concurrency: count, successRate: z.string() }).nullable(),
+  shutdownHandlers: z.array(z.object({ name: z.string(), priority: z.number() })),
+  engine: z.object({ mode: z.string(), paused: z.boolean() }).nullable(),
+  store: z.object({ kind: z.string() }),
+  degraded: z.array(z.string()),
+  breakers: z.array(z.object({ name: z.string(), state: z.string() })),
+});
+
+export const alive = z.object({ status: z.literal('ok') });
+export const health = z.object({ status: z.literal('ok'), phase: z.string(), version: z.string(), store: z.object({ kind: z.string() }) });
+
+const step = z.object({
+  step: z.enum(['received', 'verified', 'verdict', 'waited', 'attempt', 'responded', 'send', 'ended']),
+  at: at.nullable(),
+  reason: z.string().optional(),
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+});
+
+export const journey = z.object({
+  ok,
+  id: z.string(),
+  orgId: z.string(),
+  channelId: z.string(),
+  conversationId: z.string(),
+  externalId: z.string().nullable(),
+  sentAt: at,
+  ending: z.object({ kind: z.string(), reason: z.string().nullable(), at: at.nullable() }).nullable(),
+  job: z.object({ id: z.string(), state: z.string(), attempts: count }).nullable(),
+  durations: z.object({ acceptMs: ms, waitMs: ms, respondMs: ms, sendMs: ms, totalMs: ms }),
+  steps: z.array(step),
+});
+
+const line = z.object({ id: z.string(), direction: z.string(), text: z.string(), sentAt: at, ending: z.string().nullable() });
+export const messages = z.object({ ok, count, messages: z.array(line) });
+
+export const operation = z.object({
+  ok,
+  id: z.string(),
+  kind: z.string(),
+  state: z.enum(['running', 'completed', 'failed']),
+  total: count,
+  done: count,
+  failed: count,
+  createdAt: at,
+  updatedAt: at,
+});

@@ -1,0 +1,125 @@
+import { jobAddress } from '../domain/ids.ts';
+import type { JobId } from '../domain/ids.ts';
+import type { DeadLetter, DeadLetterFilter } from '../ports/dead-letters.ts';
+import type { OperateDeps, OperateSettings } from './operate-deps.ts';
+
+/** What a caller must send, letter for letter, to purge the dead letters. */
+export const PURGE_CONFIRMATION = 'DELETE_ALL_DLQ_JOBS';
+
+const PURGE_ROUND = 500;
+
+/** A dead letter as operators see it. Instants are UTC ms. */
+export interface DeadLetterView {
+  jobId: string;
+  /** The job that this one was a retry of; its own id when it was none. */
+  originalJobId: string;
+  originalJob: { kind: string; messageId: string | null };
+  orgId: string;
+  channelId: string | null;
+  conversationId: string | null;
+  failedAt: number;
+  reason: string;
+  error: string | null;
+  attempts: number;
+  data: unknown;
+}
+
+export interface DeadLetterPage {
+  count: number;
+  jobs: DeadLetterView[];
+  nextCursor: string | null;
+}
+
+export interface DeadLetterSummary {
+  available: boolean;
+  name: string;
+  counts: { waiting: number; total: number };
+  alertThreshold: number;
+  isAboveThreshold: boolean;
+  oldestAt: number | null;
+  byReason: Record<string, number>;
+}
+
+export type Retried = { kind: 'retried'; retriedAs: JobId } | { kind: 'unknown' } | { kind: 'already' } | { kind: 'human_owns' };
+
+/** What operators do with dead letters, one at a time or all at once. */
+export interface DeadLetterDesk {
+  /** Newest first. `limit`: 1 to 500. */
+  list(filter: DeadLetterFilter, page: { limit: number; cursor?: string }): Promise<DeadLetterPage>;
+  stats(): Promise<DeadLetterSummary>;
+  /** Gives the job a new life at the end of its lane, once. */
+  retry(id: string): Promise<Retried>;
+  /** False when there is no such letter. */
+  discard(id: string): Promise<boolean>;
+  /** Discards every letter, if `confirmation` is {@link PURGE_CONFIRMATION}; otherwise nothing. */
+  purge(confirmation: unknown): Promise<{ kind: 'purged'; purged: number } | { kind: 'unconfirmed' }>;
+}
+
+function view(letter: DeadLetter): DeadLetterView {
+  return {
+    jobId: letter.jobId,
+    originalJobId: letter.originalJobId ?? letter.jobId,
+    originalJob: { kind: letter.kind, messageId: letter.messageId },
+    orgId: letter.orgId,
+    channelId: letter.channelId,
+    conversationId: letter.conversationId,
+    failedAt: letter.failedAt,
+    reason: letter.reason,
+    error: letter.error,
+    attempts: letter.attempts,
+    data: letter.payload,
+  };
+}
+
+type Deps = Pick<OperateDeps, 'store' | 'wake' | 'telemetry'>;
+
+async function summarise(deps: Deps, settings: OperateSettings): Promise<DeadLetterSummary> {
+  const { total, oldestAt, byReason } = await deps.store.deadLetters.stats();
+  return {
+    available: true,
+    name: settings.dlqName,
+    counts: { waiting: total, total },
+    alertThreshold: settings.alertThreshold,
+    isAboveThreshold: total > settings.alertThreshold,
+    oldestAt,
+    byReason,
+  };
+}
+
+async function retry(deps: Deps, id: string): Promise<Retried> {
+  const address = jobAddress(id);
+  if (!address) return { kind: 'unknown' };
+  const result = await deps.store.deadLetters.retry(id as JobId);
+  if (result.kind !== 'retried') return result;
+  deps.wake(address.laneId);
+  deps.telemetry.log.info({ jobId: id, retriedAs: result.retriedAs }, 'dead letter retried');
+  return { kind: 'retried', retriedAs: result.retriedAs };
+}
+
+async function purge(deps: Deps): Promise<number> {
+  let purged = 0;
+  let went = PURGE_ROUND;
+  while (went === PURGE_ROUND) {
+    went = await deps.store.deadLetters.purge(PURGE_ROUND);
+    purged += went;
+  }
+  deps.telemetry.log.warn({ purged }, 'dead letters purged');
+  return purged;
+}
+
+export function createDeadLetterDesk(deps: Deps, settings: OperateSettings): DeadLetterDesk {
+  const { deadLetters } = deps.store;
+  return {
+    list: async (filter, page) => {
+      const { jobs, nextCursor } = await deadLetters.list(filter, page);
+      return { count: jobs.length, jobs: jobs.map(view), nextCursor };
+    },
+    stats: () => summarise(deps, settings),
+    retry: (id) => retry(deps, id),
+    discard: async (id) => jobAddress(id) !== null && (await deadLetters.discard(id as JobId)),
+    purge: async (confirmation) => {
+      if (confirmation !== PURGE_CONFIRMATION) return { kind: 'unconfirmed' };
+      return { kind: 'purged', purged: await purge(deps) };
+    },
+  };
+}

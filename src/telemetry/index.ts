@@ -1,0 +1,23 @@
+import type { Telemetry } from '../ports/telemetry.ts';
+import { createLog } from './log.ts';
+import type { LogOptions } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
+
+export { createLog } from './log.ts';
+export type { LogOptions } from './log.ts';
+export { METRICS } from './metric-table.ts';
+export { createMetrics } from './metrics.ts';
+export type { Metrics, MetricsOptions } from './metrics.ts';
+
+/** The log and the metrics of a process. A mistake in counting is logged once per message, and breaks nothing. */
+export function createTelemetry(options: LogOptions): Telemetry & { meter: Metrics } {
+  const log = createLog(options);
+  const told = new Set<string>();
+  const onMistake = (error: Error): void => {
+    if (told.has(error.message)) return;
+    told.add(error.message);
+    log.error({ err: error }, 'a metric was used that is not declared');
+  };
+  return { log, meter: createMetrics({ onMistake, process: true }) };
+}

@@ -1,0 +1,44 @@
+interface CounterRow {
+  type: 'counter';
+  help: string;
+  labels: readonly string[];
+}
+interface GaugeRow {
+  type: 'gauge';
+  help: string;
+  labels: readonly string[];
+}
+interface HistogramRow {
+  type: 'histogram';
+  help: string;
+  labels: readonly string[];
+  buckets: readonly number[];
+}
+export type MetricRow = CounterRow | GaugeRow | HistogramRow;
+
+const counter = (help: string, ...labels: string[]): CounterRow => ({ type: 'counter', help, labels });
+const gauge = (help: string, ...labels: string[]): GaugeRow => ({ type: 'gauge', help, labels });
+const histogram = (help: string, labels: string[], buckets: number[]): HistogramRow => ({ type: 'histogram', help, labels, buckets });
+
+const JOB_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const API_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const QUERY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+/** Every metric there is. What is counted under another name is a mistake. */
+export const METRICS: Readonly<Record<string, MetricRow>> = {
+  job_duration_seconds: histogram('Time from the claim of a job to its end', ['job_type', 'org_id', 'status'], JOB_SECONDS),
+  job_queue_depth: gauge('Jobs that wait', 'job_type', 'org_id'),
+  job_retry_count: counter('Attempts that failed and will be repeated', 'job_type', 'org_id'),
+  api_request_duration_seconds: histogram('Time to answer a request', ['endpoint', 'method', 'status'], API_SECONDS),
+  api_request_count: counter('Requests answered', 'endpoint', 'method', 'status'),
+  db_query_duration_seconds: histogram('Time of a command of the store', ['query_type'], QUERY_SECONDS),
+  webhook_events_ignored_total: counter('Events of webhooks that are of no consequence', 'channel', 'event'),
+  webhook_rejected_total: counter('Webhooks refused before anything was stored', 'channel', 'reason'),
+  duplicates_total: counter('Repetitions recognised', 'channel', 'kind'),
+  turn_endings_total: counter('Turns ended, by how', 'channel', 'ending'),
+  ambiguous_sends_total: counter('Sends whose fate was unknown, by how it was resolved', 'channel', 'resolution'),
+  rescued_wakeups_total: counter('Lanes that the sweeper found with work nobody was told of'),
+  dead_letters: gauge('Dead letters kept', 'reason'),
+  channel_requests_total: counter('Requests to platforms', 'channel', 'operation', 'result'),
+  llm_tokens_total: counter('Tokens as the provider counted them', 'org_id', 'model', 'direction'),
+};
