@@ -36,6 +36,11 @@ export class StoreBusy extends AppError {
   }
 }
 
+/** A channel could not learn something from its platform, and asking again will not help: no permission, no such thing. */
+const FINAL_CODES: ReadonlySet<string> = new Set(['channel_auth', 'channel_not_found']);
+
+export const isFinal = (error: unknown): boolean => error instanceof AppError && FINAL_CODES.has(error.code);
+
 /** The settings cannot be used. The message names the key and the fix. */
 export class ConfigError extends AppError {
   constructor(message: string) {

@@ -84,11 +84,16 @@ export interface Channel {
   /** Splits a reply into parts that the platform takes. */
   split(text: string): string[];
   send(part: OutgoingPart, signal: AbortSignal): Promise<SendResult>;
-  /** With `readback`: the platform's id of the part, or null when it is not there. Throws when it cannot tell. */
+  /**
+   * With `readback`: the platform's id of the part, or null when it is not there. Throws when it cannot tell; with code `channel_auth` or
+   * `channel_not_found` when it never will.
+   */
   find?(part: OutgoingPart, signal: AbortSignal): Promise<string | null>;
   /** Shows or hides the typing indicator. Best effort; failures are only counted. */
   typing?(conversation: Conversation, on: boolean, signal: AbortSignal): Promise<void>;
-  /** Asks the platform who owns the conversation and what was missed; takes it back for the bot when it only fell open. */
+  /**
+   * Asks the platform who owns the conversation and what was missed; takes it back for the bot when it only fell open. Throws as `find` does.
+   */
   examine?(externalId: string, signal: AbortSignal): Promise<CaughtUp>;
   /** Conversations with activity after `since` (UTC ms) that may hold missed messages. */
   active?(since: number, signal: AbortSignal): AsyncIterable<string>;

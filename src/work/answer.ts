@@ -1,6 +1,6 @@
 import { backoffMs } from '../domain/backoff.ts';
 import { say } from '../domain/catalogue/index.ts';
-import { ResponderError } from '../domain/errors.ts';
+import { isFinal, ResponderError } from '../domain/errors.ts';
 import { cleanText } from '../domain/message.ts';
 import type { OpenLane } from '../domain/lane.ts';
 import type { Reply } from '../domain/turn.ts';
@@ -28,7 +28,10 @@ export async function answer(turnOf: TurnOf, open: OpenLane): Promise<Step> {
   return attempt(turnOf, gathered, begun);
 }
 
-/** The platform's state contradicts ours: it is asked before anything is said. */
+/**
+ * The platform's state contradicts ours: it is asked before anything is said. When it will never tell, the doubt is dropped: what its
+ * webhooks said has named no person.
+ */
 async function examine(turnOf: TurnOf): Promise<Step> {
   const { deps, settings } = turnOf.work;
   try {
@@ -36,6 +39,7 @@ async function examine(turnOf: TurnOf): Promise<Step> {
     return AGAIN;
   } catch (error) {
     turnOf.hold.signal.throwIfAborted();
+    if (isFinal(error)) await deps.conversations.clearDoubt(turnOf.conversation.id);
     deps.telemetry.log.warn({ err: error, conversationId: turnOf.conversation.id }, 'could not ask the platform who owns a conversation');
     return { kind: 'park', ms: backoffMs(2, settings.retryDelayMs) };
   }

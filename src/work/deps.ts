@@ -4,6 +4,7 @@ import type { ChannelId, ConversationId, NewId } from '../domain/ids.ts';
 import type { Outcome } from '../domain/job.ts';
 import type { Lease } from '../domain/lane.ts';
 import type { Channel } from '../ports/channel.ts';
+import type { Conversations } from '../ports/conversations.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Mailbox } from '../ports/mailbox.ts';
 import type { Responder } from '../ports/responder.ts';
@@ -29,6 +30,7 @@ export interface TurnPolicy {
 export interface WorkDeps {
   mailbox: Mailbox;
   ledger: Ledger;
+  conversations: Pick<Conversations, 'clearDoubt'>;
   clock: Clock;
   newId: NewId;
   telemetry: Telemetry;

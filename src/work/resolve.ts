@@ -3,6 +3,7 @@
  * find out, by the channel's means; only then send again, once more under a fence.
  */
 import { backoffMs } from '../domain/backoff.ts';
+import { isFinal } from '../domain/errors.ts';
 import type { Start } from '../ports/ledger.ts';
 import type { Hold, TurnPolicy, Work } from './deps.ts';
 import { within } from './deadline.ts';
@@ -10,6 +11,9 @@ import { fenced, type Go, type PartDone, type PartOf } from './part.ts';
 
 /** A worker fenced off before our claim may still have written this long after it, ms. */
 const EDGE_MS = 1000;
+
+/** Reading back may take this many of the channel's requests. */
+const READ_BACK_REQUESTS = 4;
 
 /** Tries that the policy `prefer_duplicate` allows. */
 const DUPLICATE_TRIES = 2;
@@ -57,6 +61,7 @@ async function byReadback(part: PartOf): Promise<Go | PartDone> {
     if (await lookUp(part)) return { kind: 'next' };
   } catch (error) {
     part.hold.signal.throwIfAborted();
+    if (isFinal(error)) return giveUp(part);
     work.deps.telemetry.log.warn({ err: error, conversationId: part.conversation.id }, 'could not read back an ambiguous send');
     return { kind: 'park', ms: backoffMs(2, work.settings.retryDelayMs) };
   }
@@ -93,7 +98,8 @@ export async function lookUp(part: PartOf): Promise<boolean> {
   const find = policy.channel.find?.bind(policy.channel);
   if (!find) return false;
   const { clock } = work.deps;
-  const found = await within({ clock, ms: policy.channel.requestMs, code: 'readback_timeout', signal: hold.signal }, (signal) =>
+  const ms = policy.channel.requestMs * READ_BACK_REQUESTS;
+  const found = await within({ clock, ms, code: 'readback_timeout', signal: hold.signal }, (signal) =>
     find({ conversation, key: send.key, text: send.text }, signal),
   );
   if (found === null) return false;

@@ -27,7 +27,7 @@ export async function findPart(rest: Rest, part: OutgoingPart, signal: AbortSign
     if (ours.length > 0) return null;
     before = oldest.id;
   }
-  throw new ChatwootUnclear('channel_unclear', `read_messages: none of our replies within ${MAX_PAGES} pages`);
+  throw new ChatwootUnclear('channel_not_found', `read_messages: none of our replies within ${MAX_PAGES} pages`);
 }
 
 function isPart(message: RestMessage, key: string): boolean {
