@@ -1,5 +1,5 @@
 import type { FastifySchemaCompiler } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { FieldError } from './problem.ts';
 
 /** A request whose path, query or body does not fit its schema. */

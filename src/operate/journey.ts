@@ -87,7 +87,12 @@ function attempts(record: MessageRecord): JourneyStep[] {
     const durationMs = between(attempt.startedAt, attempt.endedAt);
     return { step: 'attempt', at: attempt.startedAt ?? attempt.endedAt, reason: attempt.outcome, detail: { n: attempt.n, durationMs, error: attempt.error } };
   });
-  return [...failed, ...lastAttempt(record)];
+  return [...failed, ...lastAttempt(record), ...nextAttempt(record)];
+}
+
+/** Between two attempts. */
+function nextAttempt({ job, turn }: MessageRecord): JourneyStep[] {
+  return job?.state === 'retryable' && !turn ? [{ step: 'waited', at: null, reason: 'retryable', detail: { waitMs: null } }] : [];
 }
 
 function response({ turn }: MessageRecord): JourneyStep[] {
