@@ -72,6 +72,7 @@ function buildDrain(house: House, engine: Engine, reconciler: Reconciler): Retur
     {
       mailbox: store.mailbox,
       ledger: store.ledger,
+      conversations: store.conversations,
       clock,
       newId,
       telemetry,

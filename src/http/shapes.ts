@@ -14,7 +14,7 @@ export const jobParams = z.object({ jobId: z.string() });
 
 export const dlqQuery = z.strictObject({
   limit: limitQuery,
-  cursor: z.string().optional(),
+  cursor: z.string().regex(/^[0-9]{1,15}\.job_[0-9a-z_]+$/, 'must be the nextCursor of the page before').optional(),
   org: z.string().optional(),
   channel: z.string().optional(),
   kind: z.string().optional(),

@@ -119,6 +119,21 @@ export function reportsSuite(harness: Harness): void {
       expect((await s.begin((await s.claimOne()).lease, [2])).messages).toMatchObject([{ text: 'answer me' }]);
     });
 
+    test('also when it was retried before, and died again', async (s) => {
+      const dead = await s.die({ text: 'answer me', externalId: 'x' });
+      await s.store.deadLetters.retry(`job_${dead.laneId}_1` as never);
+      const { lease } = await s.claimOne();
+      await s.begin(lease, [2]);
+      await s.store.mailbox.complete(lease, { seqs: [2], outcome: { kind: 'dead', reason: 'attempts_exhausted', error: 'again' } });
+      await s.store.mailbox.release(lease, { parkMs: 0 });
+      s.advance(10_000);
+      const now = s.clock.now();
+      for (let i = 0; i < 2; i++) await s.store.reports.prune({ bodies: now, identities: now, deadLetters: 0 }, 100);
+      expect((await s.arrive({ externalId: 'x' })).verdict).toBe('duplicate');
+      expect((await s.store.deadLetters.retry(`job_${dead.laneId}_2` as never)).kind).toBe('retried');
+      expect((await s.begin((await s.claimOne()).lease, [3])).messages).toMatchObject([{ text: 'answer me' }]);
+    });
+
     test('lanes go on counting where they were', async (s) => {
       await s.arrive();
       const { lease, open } = await s.claimOne();
