@@ -29,7 +29,7 @@ export function bannerText(config: Config, started: Started): string {
     ...channels.map((text, index) => row(index === 0 ? 'channels' : '', text)),
     '',
     '  RESILIENCE',
-    row('queue', `concurrency ${started.concurrency}`),
+    row('queue', `${config.settings.queueName}, concurrency ${started.concurrency}, dead letters in ${config.settings.dlqName}`),
     row('shutdown', started.handlers.map(({ name, priority }) => `${name} (${priority})`).join(' > ')),
     '',
     '',

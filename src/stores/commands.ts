@@ -58,7 +58,8 @@ export function portsOf(submit: Submit): Omit<Store, 'kind' | 'ping' | 'close'> 
 }
 
 /** Runs a command of a synchronous store. */
-export function run(commands: StoreCommands, port: PortName, method: string, args: unknown[]): unknown {
+export function run(commands: StoreCommands, call: { port: PortName; method: string; args: unknown[] }): unknown {
+  const { port, method, args } = call;
   const methods = commands[port] as Record<string, (...args: unknown[]) => unknown>;
   const command = methods[method];
   if (!command) throw new TypeError(`no command ${port}.${method}`);

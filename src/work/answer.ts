@@ -87,11 +87,20 @@ async function replyTo(turnOf: TurnOf, begun: Begun): Promise<Reply> {
     const result = await respond(turnOf, (signal) => policy.responder.respond(question, signal));
     const text = cleanText(result.text).trim();
     const parts = text === '' ? [] : policy.channel.split(text);
+    countTokens(turnOf, result);
     return { kind: 'answer', parts, responder: policy.responder.name, model: result.model, usage: result.usage };
   } catch (error) {
     hold.signal.throwIfAborted();
     throw new RespondFailed('the responder failed', { cause: error });
   }
+}
+
+function countTokens(turnOf: TurnOf, answer: Answer): void {
+  if (!answer.usage) return;
+  const { meter } = turnOf.work.deps.telemetry;
+  const labels = { org_id: turnOf.hold.lease.orgId, model: answer.model ?? 'unknown' };
+  meter.count('llm_tokens_total', { ...labels, direction: 'input' }, answer.usage.inputTokens);
+  meter.count('llm_tokens_total', { ...labels, direction: 'output' }, answer.usage.outputTokens);
 }
 
 /** Two deadlines: the responder's own, and the hard end of the attempt. */

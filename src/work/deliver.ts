@@ -30,6 +30,8 @@ async function close(turnOf: TurnOf, turn: StoredTurn): Promise<Step> {
 
 function ended(turnOf: TurnOf, ending: string): Step {
   const { deps } = turnOf.work;
+  const seconds = (deps.clock.monotonic() - turnOf.startedAt) / 1000;
+  deps.telemetry.meter.observe('job_duration_seconds', { job_type: 'turn', org_id: turnOf.hold.lease.orgId, status: ending }, seconds);
   deps.telemetry.meter.count('turn_endings_total', { channel: turnOf.policy.channel.kind, ending });
   deps.turnEnded(turnOf.conversation.id);
   return AGAIN;

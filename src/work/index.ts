@@ -84,7 +84,7 @@ async function stepOf(draining: Draining, open: OpenLane, head: OpenJob): Promis
   const conversation = open.conversation;
   const policy = conversation ? work.deps.policy(conversation.channelId) : undefined;
   if (!conversation || !policy) return unroutable(work, hold, head);
-  const turnOf = { work, hold, policy, conversation };
+  const turnOf = { work, hold, policy, conversation, startedAt: work.deps.clock.monotonic() };
   if (open.turn) return deliver(turnOf, open.turn);
   if (isTaken(head, conversation)) return handOff(work, hold, head);
   return answer(turnOf, open);

@@ -9,6 +9,8 @@ export interface TurnOf {
   hold: Hold;
   policy: TurnPolicy;
   conversation: Conversation;
+  /** When it was taken in hand, monotonic ms. */
+  startedAt: number;
 }
 
 /** A part on its way. `writtenAt`: when its last request of ours was written, monotonic ms; null when it was somebody else's. */

@@ -7,13 +7,16 @@ import { AGAIN, type Hold, type JobHandler, type Step, type Work } from './deps.
 /** Runs a job that is not a turn: begin ▸ handle ▸ complete. */
 export async function runJob(work: Work, hold: Hold, job: OpenJob): Promise<Step> {
   if (job.kind === 'promote') return promote(work, hold, job);
-  const { mailbox } = work.deps;
+  const { mailbox, clock, telemetry } = work.deps;
+  const startedAt = clock.monotonic();
   const { maxAttempts, maxCrashes } = work.settings;
   const begun = await mailbox.begin(hold.lease, { seqs: [job.seq], maxAttempts, maxCrashes, history: 0 });
   const outcome = await outcomeOf(work, hold, { job, begun });
   const retryInMs = outcome.kind === 'retry' ? (outcome.inMs ?? backoffMs(job.attempts + 1, work.settings.retryDelayMs)) : undefined;
-  if (outcome.kind === 'retry') work.deps.telemetry.meter.count('job_retry_count', { job_type: job.kind, org_id: hold.lease.orgId });
   await mailbox.complete(hold.lease, { seqs: [job.seq], outcome, retryInMs });
+  const labels = { job_type: job.kind, org_id: hold.lease.orgId };
+  telemetry.meter.observe('job_duration_seconds', { ...labels, status: outcome.kind }, (clock.monotonic() - startedAt) / 1000);
+  if (outcome.kind === 'retry') telemetry.meter.count('job_retry_count', labels);
   return AGAIN;
 }
 

@@ -122,6 +122,14 @@ export function appendSuite(harness: Harness): void {
       expect((await s.arrive({ ...again, author: 'eva', text: 'hola!' })).verdict).toBe('accepted');
     });
 
+    test('a text that was withdrawn or edited meanwhile is not there to be repeated', async (s) => {
+      await s.arrive({ ...again, externalId: 'x1' });
+      await withdraw(s, 'x1');
+      expect((await s.arrive({ ...again, externalId: 'x2' })).verdict).toBe('accepted');
+      await edit(s, 'x2', 'adios');
+      expect((await s.arrive(again)).verdict).toBe('accepted');
+    });
+
     test('two messages without text are not the same text', async (s) => {
       await s.arrive({ ...again, text: '', attachments: [{ type: 'image', url: 'https://a/1' }] });
       expect((await s.arrive({ ...again, text: '', attachments: [{ type: 'image', url: 'https://a/2' }] })).verdict).toBe('accepted');
@@ -193,6 +201,8 @@ export function appendSuite(harness: Harness): void {
 
     test('withdrawn before it arrived: a tombstone suppresses it when it comes, once', async (s) => {
       expect(await withdraw(s, 'x')).toEqual({ known: false });
+      const conversation = await s.store.conversations.find(CHANNEL, 'c1');
+      expect(await s.store.reports.messages(conversation!.id, 10)).toEqual([]);
       const late = await s.arrive({ externalId: 'x' });
       expect(late).toMatchObject({ verdict: 'withdrawn', wake: false });
       expect(await s.ending(late.messageId)).toBe('suppressed/withdrawn');

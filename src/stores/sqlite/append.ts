@@ -1,4 +1,4 @@
-import { jobId, type LaneId } from '../../domain/ids.ts';
+import { instantPrefix, jobId, type LaneId } from '../../domain/ids.ts';
 import type { NewJob } from '../../domain/job.ts';
 import { cleanText } from '../../domain/message.ts';
 import type { Verdict } from '../../domain/verdict.ts';
@@ -9,9 +9,16 @@ interface ConversationHead {
   id: string;
   owner: string;
   owner_epoch: number;
-  last_author: string | null;
-  last_text: string | null;
-  last_at: number;
+  locale: string | null;
+  doubt: number;
+}
+
+interface LastMessage {
+  direction: string;
+  author: string;
+  text: string;
+  accepted_at: number;
+  withdrawn: number;
 }
 
 interface KnownMessage {
@@ -23,15 +30,23 @@ interface KnownMessage {
   verdict: string;
 }
 
-const FRESH: Omit<ConversationHead, 'id'> = { owner: 'bot', owner_epoch: 0, last_author: null, last_text: null, last_at: 0 };
-
-function verdictOf(arrival: Arrival, conversation: ConversationHead, now: number): Verdict {
-  const { message } = arrival;
+function verdictOf(ctx: Context, arrival: Arrival, conversation: ConversationHead): Verdict {
   if (arrival.refused) return arrival.refused;
   if (conversation.owner === 'human') return 'human_owns';
-  const repeats = conversation.last_author === message.author && conversation.last_text === message.text && message.text !== '';
-  if (repeats && Math.abs(now - conversation.last_at) < arrival.duplicateWindowMs) return 'duplicate_text';
+  if (repeatsText(ctx, arrival, conversation.id)) return 'duplicate_text';
   return arrival.deferMs > 0 ? 'deferred' : 'accepted';
+}
+
+/**
+ * True when the last that was said in the conversation is the same text of the same author, within the window. Asked of the messages
+ * themselves: a copy kept with the conversation would be one more page to write for every message.
+ */
+function repeatsText(ctx: Context, { message, duplicateWindowMs }: Arrival, conversationId: string): boolean {
+  if (duplicateWindowMs <= 0 || message.text === '') return false;
+  const now = ctx.now();
+  const last = ctx.q.one<LastMessage>('lastMessage', conversationId, `msg_${instantPrefix(now - duplicateWindowMs)}`);
+  if (!last || last.direction !== 'inbound' || last.withdrawn === 1) return false;
+  return last.author === message.author && last.text === message.text && Math.abs(now - last.accepted_at) < duplicateWindowMs;
 }
 
 /** Takes the next place in a lane; an idle lane becomes ready at `readyAt`. */
@@ -77,7 +92,13 @@ function conversationFor(ctx: Context, arrival: Arrival): ConversationHead {
   if (found) return found;
   const { id, message } = { id: arrival.conversationId, message: arrival.message };
   ctx.q.run('insertConversation', id, arrival.orgId, arrival.channelId, message.conversation, message.locale, arrival.doubt ? 1 : 0, ctx.now());
-  return { id, ...FRESH };
+  return { id, owner: 'bot', owner_epoch: 0, locale: message.locale, doubt: arrival.doubt ? 1 : 0 };
+}
+
+/** Written only when there is something new to remember. */
+function touchConversation(ctx: Context, conversation: ConversationHead, { message, doubt }: Arrival): void {
+  const isNews = (doubt && conversation.doubt === 0) || (message.locale !== null && message.locale !== conversation.locale);
+  if (isNews) ctx.q.run('touchConversation', conversation.id, doubt ? 1 : 0, message.locale);
 }
 
 function known(ctx: Context, arrival: Arrival, message: KnownMessage): Appended {
@@ -102,14 +123,12 @@ export function append(ctx: Context, raw: Arrival): Appended {
   const arrival = cleaned(raw);
   const before = ctx.q.one<KnownMessage>('messageByExternal', arrival.channelId, arrival.message.externalId);
   if (before) return known(ctx, arrival, before);
-  const now = ctx.now();
   const conversation = conversationFor(ctx, arrival);
-  const verdict = verdictOf(arrival, conversation, now);
+  const verdict = verdictOf(ctx, arrival, conversation);
   const works = verdict === 'accepted' || verdict === 'deferred';
   const seq = works ? insertTurnJob(ctx, arrival, conversation) : null;
   insertMessage(ctx, arrival, { conversationId: conversation.id, verdict, seq });
-  const { author, text, locale } = arrival.message;
-  ctx.q.run('touchConversation', conversation.id, author, text, now, arrival.doubt ? 1 : 0, locale);
+  touchConversation(ctx, conversation, arrival);
   const id = conversation.id as Appended['conversationId'];
   return { verdict, conversationId: id, messageId: arrival.messageId, laneId: id as string as LaneId, wake: works };
 }

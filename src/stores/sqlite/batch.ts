@@ -47,7 +47,7 @@ export class Batches {
   #transaction(calls: Call[]): Reply[] {
     this.#db.exec('begin immediate');
     try {
-      const replies = calls.map((call) => ({ id: call.id, value: run(this.#commands, call.port, call.method, call.args) }));
+      const replies = calls.map((call) => ({ id: call.id, value: run(this.#commands, call) }));
       this.#tallies.write();
       this.#db.exec('commit');
       return replies;

@@ -42,9 +42,6 @@ update job set not_before = ?3 where lane_id = ?1 and seq = ?2
 -- name: settleTurn
 update turn set settled_at = ?2 where id = ?1
 
--- name: quiet
-update conversation set last_author = null, last_text = null where id = ?1
-
 -- name: reopenTurn
 update turn set settled_at = null, owner_epoch = ?2, members = ?3 where id = ?1
 

@@ -1,11 +1,14 @@
 -- name: findConversation
-select id, owner, owner_epoch, last_author, last_text, last_at from conversation where channel_id = ?1 and external_id = ?2
+select id, owner, owner_epoch, locale, doubt from conversation where channel_id = ?1 and external_id = ?2
 
 -- name: insertConversation
 insert into conversation (id, org_id, channel_id, external_id, locale, doubt, created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 
 -- name: touchConversation
-update conversation set last_author = ?2, last_text = ?3, last_at = ?4, doubt = max(doubt, ?5), locale = coalesce(?6, locale) where id = ?1
+update conversation set doubt = max(doubt, ?2), locale = coalesce(?3, locale) where id = ?1
+
+-- name: lastMessage
+select direction, author, text, accepted_at, withdrawn from message where conversation_id = ?1 and id >= ?2 order by rowid desc limit 1
 
 -- name: insertMessage
 insert into message (id, org_id, channel_id, conversation_id, direction, external_id, author, text, attachments, sent_at, received_at,

@@ -64,7 +64,6 @@ export function recordSent(ctx: Context, at: SentAt): void {
   if (!turn || (turn.settled_at !== null && send.state === 'planned')) return;
   const now = ctx.now();
   ctx.q.run('endSend', at.turnId, at.part, 'sent', now, at.providerId, null, null);
-  ctx.q.run('quiet', turn.lane_id);
   remember(ctx, { laneId: turn.lane_id as LaneId, send, providerId: at.providerId });
 }
 

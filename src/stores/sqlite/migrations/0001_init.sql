@@ -11,10 +11,6 @@ create table conversation (
   owner_since integer not null default 0,
   locale text,
   doubt integer not null default 0,
-  -- The last inbound message, while nothing was said after it: what a same-text duplicate is compared with.
-  last_author text,
-  last_text text,
-  last_at integer not null default 0,
   created_at integer not null
 ) without rowid;
 create unique index conversation_external on conversation (channel_id, external_id);
