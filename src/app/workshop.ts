@@ -88,6 +88,7 @@ function buildDrain(house: House, engine: Engine, reconciler: Reconciler): Retur
       retryDelayMs: s.queueRetryDelayMs,
       maxCrashes: s.queueMaxCrashes,
       maxTries: s.sendMaxTries,
+      patienceMs: s.sendPatienceMs,
       attemptMs: s.localQueueTimeoutMs,
       respondMs: s.workerProcessingTimeoutMs,
       history: s.historyMaxMessages,

@@ -68,6 +68,10 @@ const RETENTION = {
 
 const SENDING = {
   SEND_MAX_TRIES: whole({ min: 1, max: 20, fallback: 4 }, { about: 'Tries to send one part of a reply.' }),
+  SEND_PATIENCE_MS: millis(
+    { min: 0, max: 86_400_000, fallback: 600_000 },
+    'How long a reply waits for a platform that refuses it for now or cannot be reached, however many tries that takes.',
+  ),
   SEND_REQUEST_MS: millis({ min: 50, max: 60_000, fallback: 5_000 }, 'How long one request to a platform may take.'),
   SEND_LANDING_MS: millis({ min: 0, max: 60_000, fallback: 3_000 }, 'The longest that a platform may still take to show what a broken request asked for.'),
 };

@@ -83,7 +83,8 @@ async function owner(accepting: Accepting, event: EventOf<'owner'>): Promise<voi
     conversationId: deps.newId('cnv'),
     externalId: event.conversation,
     owner: event.owner,
-    at: event.at,
+    // A platform whose clock is ahead must not make its next word look old.
+    at: Math.min(event.at, deps.clock.now()),
   });
   if (!changed) return;
   deps.telemetry.log.info({ channelId: channel.id, laneId, owner: event.owner, why: event.why }, 'the conversation has another owner');

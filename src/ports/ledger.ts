@@ -47,8 +47,11 @@ export interface Ledger {
    * Null when nothing is left to say: a person took over, or every member was withdrawn.
    */
   plan(lease: Lease, request: PlanRequest): Promise<StoredTurn | null>;
-  /** Moves a part from `planned` to `sending`, unless a person owns the conversation or its tries are used up. */
-  startPart(lease: Lease, at: { turnId: TurnId; part: number; maxTries: number }): Promise<Start>;
+  /**
+   * Moves a part from `planned` to `sending`, unless a person owns the conversation or its tries are used up: all `maxTries` of them, and
+   * `patienceMs` since the first (default 0).
+   */
+  startPart(lease: Lease, at: { turnId: TurnId; part: number; maxTries: number; patienceMs?: number }): Promise<Start>;
   /** Fences a further try of a part in `sending`. `withinMs`: only so long after the first try. */
   resend(lease: Lease, at: { turnId: TurnId; part: number; maxTries: number; withinMs?: number }): Promise<Start>;
   /** The platform shows the part. Adds it to the conversation's history. Unfenced. */

@@ -5,6 +5,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Conversation } from '../domain/conversation.ts';
 import type { ChannelId, LaneId, NewId } from '../domain/ids.ts';
+import { isFinal } from '../domain/errors.ts';
 import type { CaughtUp, Channel, InboundEvent } from '../ports/channel.ts';
 import type { Conversations } from '../ports/conversations.ts';
 import type { Intake } from '../ports/intake.ts';
@@ -36,7 +37,7 @@ const DEADLINE_MS = 20_000;
 export interface Reconciler {
   service: Service;
   /** One conversation now, because the platform's state contradicts ours. Throws when the platform cannot tell. */
-  examine(conversation: Conversation): Promise<void>;
+  examine(conversation: Conversation, signal: AbortSignal): Promise<void>;
 }
 
 export function createReconciler(deps: ReconcileDeps, settings: { intervalMs: number }): Reconciler {
@@ -46,12 +47,12 @@ export function createReconciler(deps: ReconcileDeps, settings: { intervalMs: nu
       name: 'reconcile',
       intervalMs: settings.intervalMs,
       runOnce: async (signal) => {
-        for (const channel of asked) await round(deps, channel, signal);
+        await Promise.all(asked.map((channel) => round(deps, channel, signal)));
       },
     },
-    examine: async (conversation) => {
+    examine: async (conversation, signal) => {
       const channel = deps.channels.find((candidate) => candidate.id === conversation.channelId);
-      if (channel?.examine) await catchUp(deps, { channel, externalId: conversation.externalId, since: await floorOf(deps, channel.id) });
+      if (channel?.examine) await catchUp({ deps, channel, since: await floorOf(deps, channel.id), signal }, conversation.externalId);
       await deps.conversations.clearDoubt(conversation.id);
     },
   };
@@ -82,12 +83,18 @@ interface Round {
   signal: AbortSignal;
 }
 
-async function everyActive({ deps, channel, since, signal }: Round): Promise<void> {
+/** The platform will never tell: the others must not wait for it. */
+function notToBeHad({ deps, channel }: Round, externalId: string): void {
+  deps.telemetry.log.warn({ channelId: channel.id, conversation: externalId }, 'catch-up skips a conversation that the platform will not show');
+}
+
+async function everyActive(round: Round): Promise<void> {
+  const { channel, since, signal } = round;
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
   for await (const externalId of channel.active?.(since, signal) ?? []) {
-    const one = catchUp(deps, { channel, externalId, since })
-      .catch((error: unknown) => void failures.push(error))
+    const one = catchUp(round, externalId)
+      .catch((error: unknown) => void (isFinal(error) ? notToBeHad(round, externalId) : failures.push(error)))
       .finally(() => underWay.delete(one));
     underWay.add(one);
     if (underWay.size >= AT_ONCE) await Promise.race(underWay);
@@ -96,9 +103,8 @@ async function everyActive({ deps, channel, since, signal }: Round): Promise<voi
   if (failures.length > 0) throw failures[0];
 }
 
-async function catchUp(deps: ReconcileDeps, one: { channel: Channel; externalId: string; since: number }): Promise<void> {
-  const { channel, externalId, since } = one;
-  const found = await channel.examine?.(externalId, AbortSignal.timeout(DEADLINE_MS));
+async function catchUp({ deps, channel, since, signal }: Round, externalId: string): Promise<void> {
+  const found = await channel.examine?.(externalId, AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]));
   if (!found) return;
   await takeOwner(deps, channel, found);
   const recent = found.messages.filter((message) => message.sentAt >= since);
@@ -119,7 +125,7 @@ async function takeOwner(deps: ReconcileDeps, channel: Channel, found: CaughtUp)
     conversationId: deps.newId('cnv'),
     externalId: found.externalId,
     owner: found.owner,
-    at: found.ownerAt,
+    at: Math.min(found.ownerAt, deps.clock.now()),
   });
   if (changed) deps.wake(laneId);
 }

@@ -1,9 +1,9 @@
 import { backoffMs } from '../domain/backoff.ts';
 import { say } from '../domain/catalogue/index.ts';
-import { isFinal, ResponderError } from '../domain/errors.ts';
+import { isFinal, ResponderError, StoreFailed } from '../domain/errors.ts';
 import { cleanText } from '../domain/message.ts';
 import type { OpenLane } from '../domain/lane.ts';
-import type { Reply } from '../domain/turn.ts';
+import type { Reply, StoredTurn } from '../domain/turn.ts';
 import type { Begun } from '../ports/mailbox.ts';
 import type { Answer } from '../ports/responder.ts';
 import { within } from './deadline.ts';
@@ -11,6 +11,7 @@ import { deliver } from './deliver.ts';
 import type { TurnOf } from './part.ts';
 import { AGAIN, type Step } from './deps.ts';
 import { burstMs, gather, type Gathered } from './gather.ts';
+import { PATIENCE_MS } from './resolve.ts';
 import { localeOf, questionOf } from './question.ts';
 import { Typing } from './typing.ts';
 
@@ -20,12 +21,15 @@ export async function answer(turnOf: TurnOf, open: OpenLane): Promise<Step> {
   const gathered = gather(open, turnOf.policy);
   const wait = burstMs(gathered, turnOf.policy);
   if (wait > 0) return { kind: 'park', ms: wait };
-  const { deps, settings } = turnOf.work;
-  const { maxAttempts, maxCrashes, history } = settings;
-  const begun = await deps.mailbox.begin(turnOf.hold.lease, { seqs: gathered.seqs, maxAttempts, maxCrashes, history });
-  const exhausted = begun.exhausted[0];
-  if (exhausted) return apologize(turnOf, begun, exhausted);
-  return attempt(turnOf, gathered, begun);
+  const typing = new Typing(turnOf);
+  typing.start();
+  try {
+    const alone = gathered.crashes >= turnOf.work.settings.maxCrashes - 1;
+    const turn = await turnOf.work.quarantine.run(alone, () => attempt(turnOf, gathered));
+    return turn ? await deliver(turnOf, turn) : AGAIN;
+  } finally {
+    typing.stop();
+  }
 }
 
 /**
@@ -33,50 +37,52 @@ export async function answer(turnOf: TurnOf, open: OpenLane): Promise<Step> {
  * webhooks said has named no person.
  */
 async function examine(turnOf: TurnOf): Promise<Step> {
+  const { deps, settings, patience } = turnOf.work;
+  const { conversation, hold } = turnOf;
+  try {
+    await deps.examine(conversation, hold.signal);
+    patience.forget(conversation.id);
+    return AGAIN;
+  } catch (error) {
+    hold.signal.throwIfAborted();
+    const { asks, forMs } = patience.inVain(conversation.id, deps.clock.monotonic());
+    deps.telemetry.log.warn({ err: error, conversationId: conversation.id, asks }, 'could not ask the platform who owns a conversation');
+    if (isFinal(error) || forMs > PATIENCE_MS) await deps.conversations.clearDoubt(conversation.id);
+    return { kind: 'park', ms: backoffMs(asks + 1, settings.retryDelayMs) };
+  }
+}
+
+/** From counting the attempt to the stored reply. Null: it failed, or there is nothing to say. */
+async function attempt(turnOf: TurnOf, gathered: Gathered): Promise<StoredTurn | null> {
   const { deps, settings } = turnOf.work;
+  const { maxAttempts, maxCrashes, history } = settings;
+  const begun = await deps.mailbox.begin(turnOf.hold.lease, { seqs: gathered.seqs, maxAttempts, maxCrashes, history });
+  const exhausted = begun.exhausted[0];
+  if (exhausted) return apologize(turnOf, begun, exhausted);
   try {
-    await deps.examine(turnOf.conversation);
-    return AGAIN;
+    const turn = await plan(turnOf, gathered, await replyTo(turnOf, begun));
+    if (!turn) deps.turnEnded(turnOf.conversation.id);
+    return turn;
   } catch (error) {
-    turnOf.hold.signal.throwIfAborted();
-    if (isFinal(error)) await deps.conversations.clearDoubt(turnOf.conversation.id);
-    deps.telemetry.log.warn({ err: error, conversationId: turnOf.conversation.id }, 'could not ask the platform who owns a conversation');
-    return { kind: 'park', ms: backoffMs(2, settings.retryDelayMs) };
+    if (!(error instanceof AttemptFailed)) throw error;
+    await failed(turnOf, gathered, error.cause);
+    return null;
   }
 }
 
-async function attempt(turnOf: TurnOf, gathered: Gathered, begun: Begun): Promise<Step> {
-  const { work, hold, conversation } = turnOf;
-  const typing = new Typing(turnOf);
-  typing.start();
+/** A reply that the store refuses, rather than fails to take in time, would be refused again: that is a failed attempt. */
+async function plan(turnOf: TurnOf, gathered: Gathered, reply: Reply): Promise<StoredTurn | null> {
+  const { work, hold } = turnOf;
   try {
-    const reply = await replyTo(turnOf, begun);
-    const turnId = work.deps.newId('turn');
-    const turn = await work.deps.ledger.plan(hold.lease, { turnId, seqs: gathered.seqs, reply });
-    if (turn) return await deliver(turnOf, turn);
-    work.deps.turnEnded(conversation.id);
-    return AGAIN;
+    return await work.deps.ledger.plan(hold.lease, { turnId: work.deps.newId('turn'), seqs: gathered.seqs, reply });
   } catch (error) {
-    if (error instanceof RespondFailed) return await failed(turnOf, gathered, error.cause);
-    await handBack(turnOf, gathered);
+    if (error instanceof StoreFailed) throw new AttemptFailed('the reply could not be stored', { cause: error });
     throw error;
-  } finally {
-    typing.stop();
   }
 }
 
-/** The attempt was cut short by a stop or by the store: not the message's fault. A reply that is stored already keeps its members. */
-async function handBack(turnOf: TurnOf, gathered: Gathered): Promise<void> {
-  const { deps } = turnOf.work;
-  try {
-    await deps.mailbox.handBack(turnOf.hold.lease, gathered.seqs);
-  } catch (error) {
-    deps.telemetry.log.warn({ err: error, conversationId: turnOf.conversation.id }, 'an attempt could not be handed back');
-  }
-}
-
-/** Marks that the responder failed, as opposed to the store or the lease. */
-class RespondFailed extends Error {}
+/** Marks that the attempt failed, as opposed to the lease, the store's time or a stop. */
+class AttemptFailed extends Error {}
 
 async function replyTo(turnOf: TurnOf, begun: Begun): Promise<Reply> {
   const { policy, hold } = turnOf;
@@ -87,15 +93,21 @@ async function replyTo(turnOf: TurnOf, begun: Begun): Promise<Reply> {
     const result = await respond(turnOf, (signal) => policy.responder.respond(question, signal));
     const text = cleanText(result.text).trim();
     const parts = text === '' ? [] : policy.channel.split(text);
-    countTokens(turnOf, result);
-    return { kind: 'answer', parts, responder: policy.responder.name, model: result.model, usage: result.usage };
+    countTokens(turnOf, origin(result));
+    return { kind: 'answer', parts, responder: policy.responder.name, ...origin(result) };
   } catch (error) {
     hold.signal.throwIfAborted();
-    throw new RespondFailed('the responder failed', { cause: error });
+    throw new AttemptFailed('the responder failed', { cause: error });
   }
 }
 
-function countTokens(turnOf: TurnOf, answer: Answer): void {
+/** Only what is known of an answer, whatever else a function returned with it. */
+function origin({ model, usage }: Answer): Pick<Reply, 'model' | 'usage'> {
+  const tokens = usage && { inputTokens: Number(usage.inputTokens) || 0, outputTokens: Number(usage.outputTokens) || 0 };
+  return { model: typeof model === 'string' ? model : undefined, usage: tokens };
+}
+
+function countTokens(turnOf: TurnOf, answer: Pick<Reply, 'model' | 'usage'>): void {
   if (!answer.usage) return;
   const { meter } = turnOf.work.deps.telemetry;
   const labels = { org_id: turnOf.hold.lease.orgId, model: answer.model ?? 'unknown' };
@@ -110,7 +122,7 @@ function respond(turnOf: TurnOf, task: (signal: AbortSignal) => Promise<Answer>)
   return within({ clock, ms: Math.min(respondMs, attemptMs), code: 'responder_timeout', signal: turnOf.hold.signal }, task);
 }
 
-async function failed(turnOf: TurnOf, gathered: Gathered, cause: unknown): Promise<Step> {
+async function failed(turnOf: TurnOf, gathered: Gathered, cause: unknown): Promise<void> {
   const { work, hold, conversation } = turnOf;
   const { maxAttempts, retryDelayMs } = work.settings;
   const error = cause instanceof Error ? cause : new Error(String(cause));
@@ -121,14 +133,12 @@ async function failed(turnOf: TurnOf, gathered: Gathered, cause: unknown): Promi
   work.deps.telemetry.log.warn({ err: error, conversationId: conversation.id, attempt: attempts, retryInMs }, 'an attempt to answer failed');
   work.deps.telemetry.meter.count('job_retry_count', { job_type: 'turn', org_id: hold.lease.orgId });
   await work.deps.mailbox.fail(hold.lease, { seqs: gathered.seqs, error: error.message, retryInMs });
-  return AGAIN;
 }
 
 /** The apology is a reply like any other: stored, fenced, sent once. Its jobs die when it is settled. */
-async function apologize(turnOf: TurnOf, begun: Begun, death: Begun['exhausted'][number]): Promise<Step> {
+function apologize(turnOf: TurnOf, begun: Begun, death: Begun['exhausted'][number]): Promise<StoredTurn | null> {
   const { work, hold } = turnOf;
   const text = say(death.reason === 'crashed' ? 'apology_crashed' : 'apology', localeOf(turnOf, begun.messages));
   const reply: Reply = { kind: 'apology', parts: [text], responder: 'catalogue', deadReason: death.reason };
-  const turn = await work.deps.ledger.plan(hold.lease, { turnId: work.deps.newId('turn'), seqs: [death.seq], reply });
-  return turn ? deliver(turnOf, turn) : AGAIN;
+  return work.deps.ledger.plan(hold.lease, { turnId: work.deps.newId('turn'), seqs: [death.seq], reply });
 }

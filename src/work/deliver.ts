@@ -1,10 +1,11 @@
 import { backoffMs } from '../domain/backoff.ts';
 import type { StoredTurn } from '../domain/turn.ts';
+import type { Start } from '../ports/ledger.ts';
 import type { SendResult } from '../ports/channel.ts';
 import { within } from './deadline.ts';
 import { AGAIN, type Step } from './deps.ts';
-import { fenced, type Go, type PartDone, type PartOf, type TurnOf } from './part.ts';
-import { lookUp, resolve, waitUntilLanded } from './resolve.ts';
+import { tryKey, type Ask, type PartDone, type PartOf, type TurnOf } from './part.ts';
+import { lookUp, recordSent, resolve, tooOld, waitUntilLanded } from './resolve.ts';
 
 /** Bytes are written within this of asking for the fence, or not at all, ms. */
 const FENCE_MS = 1000;
@@ -12,7 +13,7 @@ const FENCE_MS = 1000;
 /** Delivers what is not delivered yet of a stored reply, part by part, and settles it. */
 export async function deliver(turnOf: TurnOf, turn: StoredTurn): Promise<Step> {
   for (const send of turn.sends) {
-    const done = await deliverPart({ ...turnOf, turn, send, writtenAt: null });
+    const done = await deliverPart({ ...turnOf, turn, send });
     if (done.kind === 'park') return done;
     if (done.kind === 'reread') return AGAIN;
     if (done.kind === 'taken') return close(turnOf, turn);
@@ -22,7 +23,7 @@ export async function deliver(turnOf: TurnOf, turn: StoredTurn): Promise<Step> {
   return ended(turnOf, settled.ending);
 }
 
-/** A person took over: nothing more is said. What was on its way has been waited for, so that nothing of theirs overtakes it. */
+/** A person took over: nothing more is said. What was on its way has landed by now, so that nothing of theirs overtakes it. */
 async function close(turnOf: TurnOf, turn: StoredTurn): Promise<Step> {
   const settled = await turnOf.work.deps.ledger.close(turnOf.hold.lease, turn.id);
   return ended(turnOf, settled.ending);
@@ -39,16 +40,15 @@ function ended(turnOf: TurnOf, ending: string): Step {
 
 async function deliverPart(part: PartOf): Promise<PartDone> {
   for (;;) {
-    const fence = await fenceOf(part);
-    if (fence.kind !== 'go') return fence;
-    const result = await post(part, fence);
-    const done = await record(part, result);
+    const ask = await nextOf(part);
+    if (ask.kind !== 'ask') return ask;
+    const done = await tryOnce(part, ask);
     if (done.kind !== 'ambiguous') return done;
   }
 }
 
-/** Asks the store whether the part may be written now. */
-async function fenceOf(part: PartOf): Promise<Go | PartDone> {
+/** What the part's state calls for. */
+async function nextOf(part: PartOf): Promise<Ask | PartDone> {
   switch (part.send.state) {
     case 'sent':
       return { kind: 'next' };
@@ -59,35 +59,65 @@ async function fenceOf(part: PartOf): Promise<Go | PartDone> {
     case 'sending':
       return resolve(part);
     case 'planned':
-      return start(part);
+      return { kind: 'ask', fence: () => startPart(part) };
   }
 }
 
-async function start(part: PartOf): Promise<Go | PartDone> {
+function startPart(part: PartOf): Promise<Start> {
   const { work, hold, turn, send } = part;
-  if (send.ambiguous && (await lookUp(part))) return { kind: 'next' };
-  const fencedAt = work.deps.clock.monotonic();
-  const start = await work.deps.ledger.startPart(hold.lease, { turnId: turn.id, part: send.part, maxTries: work.settings.maxTries });
-  if (start === 'too_old') return { kind: 'reread' };
-  if (start === 'go') markSending(part);
-  return fenced(start, fencedAt);
+  const { maxTries, patienceMs } = work.settings;
+  return work.deps.ledger.startPart(hold.lease, { turnId: turn.id, part: send.part, maxTries, patienceMs });
 }
 
-function markSending(part: PartOf): void {
+/** Fence, write, record. The last try runs alone in the process: were it to crash, nothing beside it would be suspected. */
+async function tryOnce(part: PartOf, ask: Ask): Promise<PartDone | { kind: 'ambiguous' }> {
+  const alone = part.send.tries >= part.work.settings.maxTries - 1;
+  const written = await part.work.quarantine.run(alone, () => write(part, ask));
+  return 'result' in written ? record(part, written.result) : notWritten(part, written.start);
+}
+
+async function write(part: PartOf, ask: Ask): Promise<{ result: SendResult } | { start: Exclude<Start, 'go'> | 'look' }> {
+  const { clock } = part.work.deps;
+  part.hold.signal.throwIfAborted();
+  const fencedAt = clock.monotonic();
+  const start = await ask.fence();
+  if (start !== 'go') return { start };
+  // An operator sends again what may have been shown: what the platform shows is looked at first.
+  if (part.send.state === 'planned' && part.send.ambiguous && part.policy.channel.find) return { start: 'look' };
   part.send.state = 'sending';
   part.send.tries += 1;
+  if (part.hold.signal.aborted) return { result: { kind: 'refused_for_now', error: 'the process is stopping' } };
+  if (clock.monotonic() - fencedAt > FENCE_MS) return { result: { kind: 'refused_for_now', error: 'the fence was too old to write' } };
+  return { result: await post(part) };
 }
 
-/** Sends one part under its deadline. Too late after the fence, it is not written, and counts as ambiguous. */
-async function post(part: PartOf, fence: Go): Promise<SendResult> {
-  const { policy, conversation, send, hold } = part;
-  const { clock } = part.work.deps;
-  if (clock.monotonic() - fence.fencedAt > FENCE_MS) return { kind: 'ambiguous', error: 'the fence was too old to write' };
-  part.writtenAt = clock.monotonic();
-  const ms = policy.channel.requestMs;
+async function notWritten(part: PartOf, start: Exclude<Start, 'go'> | 'look'): Promise<PartDone | { kind: 'ambiguous' }> {
+  switch (start) {
+    case 'taken':
+      if (part.send.state === 'sending') await waitUntilLanded(part);
+      return { kind: 'taken' };
+    case 'given_up':
+      return { kind: 'stop' };
+    case 'ended':
+      return { kind: 'reread' };
+    case 'too_old':
+      return tooOld(part);
+    case 'look':
+      part.send.state = 'sending';
+      part.send.tries += 1;
+      return { kind: 'ambiguous' };
+  }
+}
+
+/** Sends one part under its deadline. */
+async function post(part: PartOf): Promise<SendResult> {
+  const { policy, conversation, send, hold, work } = part;
+  const { channel } = policy;
+  const { clock } = work.deps;
+  work.landings.writes(tryKey(part), clock.monotonic() + channel.requestMs + channel.landingMs);
   try {
-    return await within({ clock, ms, code: 'send_timeout', signal: hold.signal }, (signal) =>
-      policy.channel.send({ conversation, key: send.key, text: send.text }, signal),
+    return await within({ clock, ms: channel.requestMs, code: 'send_timeout', signal: hold.signal }, (signal) =>
+      channel.send({ conversation, key: send.key, text: send.text }, signal),
     );
   } catch (error) {
     return { kind: 'ambiguous', error: error instanceof Error ? error.message : String(error) };
@@ -97,14 +127,12 @@ async function post(part: PartOf, fence: Go): Promise<SendResult> {
 /** Writes down what became of a try. */
 async function record(part: PartOf, result: SendResult): Promise<PartDone | { kind: 'ambiguous' }> {
   const { send, turn, hold } = part;
-  const { ledger } = part.work.deps;
-  const at = { turnId: turn.id, part: send.part };
   switch (result.kind) {
     case 'sent':
-      await ledger.recordSent({ ...at, providerId: result.providerId });
+      await recordSent(part, result.providerId);
       return { kind: 'next' };
     case 'ambiguous':
-      await ledger.endPart(hold.lease, { ...at, end: { state: 'ambiguous', error: result.error } });
+      await part.work.deps.ledger.endPart(hold.lease, { turnId: turn.id, part: send.part, end: { state: 'ambiguous', error: result.error } });
       send.ambiguous = true;
       return { kind: 'ambiguous' };
     case 'refused_for_now':
@@ -116,13 +144,17 @@ async function record(part: PartOf, result: SendResult): Promise<PartDone | { ki
 
 /** Certainly not shown, this time. An earlier try may have been: then what the platform shows decides. */
 async function failed(part: PartOf, result: SendResult & { kind: 'failed' }): Promise<PartDone> {
-  if (part.send.ambiguous) {
-    await waitUntilLanded(part);
-    if (await lookUp(part)) return { kind: 'next' };
-  }
   const { turn, send, hold } = part;
+  const { ledger, telemetry } = part.work.deps;
+  if (send.ambiguous) {
+    try {
+      if (await lookUp(part)) return { kind: 'next' };
+    } catch (error) {
+      telemetry.log.warn({ err: error, conversationId: part.conversation.id }, 'could not read back a send that failed in the end');
+    }
+  }
   const end = { state: 'failed', error: result.error, reason: result.reason } as const;
-  await part.work.deps.ledger.endPart(hold.lease, { turnId: turn.id, part: send.part, end });
+  await ledger.endPart(hold.lease, { turnId: turn.id, part: send.part, end });
   return { kind: 'stop' };
 }
 

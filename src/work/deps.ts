@@ -9,6 +9,8 @@ import type { Ledger } from '../ports/ledger.ts';
 import type { Mailbox } from '../ports/mailbox.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import type { Landings, Patience } from './landings.ts';
+import type { Quarantine } from './quarantine.ts';
 
 /** Runs a job that is not a turn. `signal` aborts at the attempt's deadline or when the process stops. */
 export type JobHandler = (job: { kind: string; payload: unknown; attempt: number }, signal: AbortSignal) => Promise<Outcome | void>;
@@ -38,7 +40,7 @@ export interface WorkDeps {
   policy(channelId: ChannelId): TurnPolicy | undefined;
   handlers: Record<string, JobHandler>;
   /** Asks the platform who owns a conversation in doubt, and takes in what was missed. */
-  examine(conversation: Conversation): Promise<void>;
+  examine(conversation: Conversation, signal: AbortSignal): Promise<void>;
   /** A turn of this conversation has ended; for whoever waits for it. */
   turnEnded(conversationId: ConversationId): void;
   /** A lane other than the one in hand got work. */
@@ -51,8 +53,10 @@ export interface WorkSettings {
   maxAttempts: number;
   retryDelayMs: number;
   maxCrashes: number;
-  /** Tries of one part of a reply. */
+  /** Tries of one part of a reply… */
   maxTries: number;
+  /** …which are not used up before this long after the first, as long as the platform certainly showed nothing, ms. */
+  patienceMs: number;
   /** Hard end of one attempt, ms. */
   attemptMs: number;
   /** Deadline of the responder inside an attempt, ms. */
@@ -71,9 +75,13 @@ export interface Hold {
   signal: AbortSignal;
 }
 
+/** What all turns of a process share. */
 export interface Work {
   deps: WorkDeps;
   settings: WorkSettings;
+  quarantine: Quarantine;
+  landings: Landings;
+  patience: Patience;
 }
 
 /** What a step leaves to do: look at the lane again, or wait for so long. */

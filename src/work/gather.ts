@@ -10,6 +10,8 @@ export interface Gathered {
   seqs: number[];
   /** Attempts that the first of them has behind it. */
   attempts: number;
+  /** Process deaths that the first of them has behind it. */
+  crashes: number;
   /** Age of the oldest and the newest, ms. */
   oldestMs: number;
   newestMs: number;
@@ -34,6 +36,7 @@ export function gather(open: OpenLane, policy: Pick<TurnPolicy, 'strategy'>): Ga
   return {
     seqs: members.map((job) => job.seq),
     attempts: head.attempts,
+    crashes: head.crashes,
     oldestMs: head.ageMs,
     newestMs: (members.at(-1) as OpenJob).ageMs,
     fresh: members.every((job) => job.attempts === 0 && !job.suspect),

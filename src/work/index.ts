@@ -2,7 +2,7 @@
  * lane → reply. A claimed lane is drained: look at its first open job, do what it needs, look again; give the lane back when
  * nothing is open (release) or when the first job must wait (park).
  *
- *   gather ▸ respond ▸ fence ▸ deliver ▸ settle        for turns: gather.ts, respond.ts, deliver.ts, resolve.ts
+ *   gather ▸ respond ▸ fence ▸ deliver ▸ settle        for turns: gather.ts, answer.ts, deliver.ts, resolve.ts
  *   begin ▸ handle ▸ complete                          for other kinds of jobs: run-job.ts
  */
 import { LeaseLost } from '../domain/errors.ts';
@@ -10,6 +10,7 @@ import { isTaken, type Claimed, type OpenLane } from '../domain/lane.ts';
 import type { OpenJob } from '../domain/job.ts';
 import { deliver } from './deliver.ts';
 import { AGAIN, type Hold, type Step, type Work, type WorkDeps, type WorkSettings } from './deps.ts';
+import { Landings, Patience } from './landings.ts';
 import { answer } from './answer.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Quarantine } from './quarantine.ts';
@@ -22,9 +23,8 @@ const REST_MS = 1000;
 
 /** Makes the function that drains claimed lanes. It resolves when the lane is given back, or was lost. */
 export function createWork(deps: WorkDeps, settings: WorkSettings): (claimed: Claimed, signal: AbortSignal) => Promise<void> {
-  const work: Work = { deps, settings };
+  const work: Work = { deps, settings, quarantine: new Quarantine(), landings: new Landings(), patience: new Patience() };
   const heartbeat = new Heartbeat(deps, settings.leaseMs);
-  const quarantine = new Quarantine();
   return async (claimed, signal) => {
     const stop = new AbortController();
     const forward = (): void => stop.abort(signal.reason);
@@ -34,7 +34,7 @@ export function createWork(deps: WorkDeps, settings: WorkSettings): (claimed: Cl
     const held = { lease: claimed.lease, stop };
     heartbeat.add(held);
     try {
-      await drain({ work, quarantine, hold }, claimed.open);
+      await drain(work, hold, claimed.open);
     } catch (error) {
       await abandon(work, hold, error);
     } finally {
@@ -44,18 +44,12 @@ export function createWork(deps: WorkDeps, settings: WorkSettings): (claimed: Cl
   };
 }
 
-interface Draining {
-  work: Work;
-  quarantine: Quarantine;
-  hold: Hold;
-}
-
-async function drain(draining: Draining, first: OpenLane): Promise<void> {
-  const { mailbox } = draining.work.deps;
-  const { lease, signal } = draining.hold;
+async function drain(work: Work, hold: Hold, first: OpenLane): Promise<void> {
+  const { mailbox } = work.deps;
+  const { lease, signal } = hold;
   let open = first;
   for (;;) {
-    const step = signal.aborted ? PARK_NOW : await nextStep(draining, open);
+    const step = signal.aborted ? PARK_NOW : await nextStep(work, hold, open);
     if (step.kind === 'park') return void (await mailbox.release(lease, { parkMs: step.ms }));
     if (step.kind === 'drained' && (await mailbox.release(lease, { drained: open.seen })) === 'released') return;
     open = await mailbox.open(lease);
@@ -64,26 +58,14 @@ async function drain(draining: Draining, first: OpenLane): Promise<void> {
 
 const PARK_NOW: Step = { kind: 'park', ms: 0 };
 
-async function nextStep(draining: Draining, open: OpenLane): Promise<Step | { kind: 'drained' }> {
+async function nextStep(work: Work, hold: Hold, open: OpenLane): Promise<Step | { kind: 'drained' }> {
   const head = open.jobs[0];
   if (!head) return { kind: 'drained' };
   if (head.readyInMs > 0 && !isTaken(head, open.conversation)) return { kind: 'park', ms: head.readyInMs };
-  const alone = mustRunAlone(head, open, draining.work.settings);
-  return draining.quarantine.run(alone, () => stepOf(draining, open, head));
-}
-
-/** One more crash would end it, so no other turn may be in flight that could cause one. */
-function mustRunAlone(head: OpenJob, open: OpenLane, settings: WorkSettings): boolean {
-  const sending = open.turn?.sends.find((send) => send.state === 'sending');
-  return head.crashes >= settings.maxCrashes - 1 || (sending !== undefined && sending.tries >= settings.maxTries - 1);
-}
-
-async function stepOf(draining: Draining, open: OpenLane, head: OpenJob): Promise<Step> {
-  const { work, hold } = draining;
   if (head.kind !== 'turn') return runJob(work, hold, head);
   const conversation = open.conversation;
   const policy = conversation ? work.deps.policy(conversation.channelId) : undefined;
-  if (!conversation || !policy) return unroutable(work, hold, head);
+  if (!conversation || !policy) return unroutable(work, hold, open);
   const turnOf = { work, hold, policy, conversation, startedAt: work.deps.clock.monotonic() };
   if (open.turn) return deliver(turnOf, open.turn);
   if (isTaken(head, conversation)) return handOff(work, hold, head);
@@ -95,21 +77,40 @@ async function handOff(work: Work, hold: Hold, head: OpenJob): Promise<Step> {
   return AGAIN;
 }
 
-async function unroutable(work: Work, hold: Hold, head: OpenJob): Promise<Step> {
+/** Nothing can be said any more. What was stored to be said ends with its jobs. */
+async function unroutable(work: Work, hold: Hold, open: OpenLane): Promise<Step> {
+  const { mailbox, ledger } = work.deps;
   const error = 'the channel of this conversation is no longer configured';
-  await work.deps.mailbox.complete(hold.lease, { seqs: [head.seq], outcome: { kind: 'dead', reason: 'unroutable', error } });
+  const { turn } = open;
+  if (turn) {
+    const end = { state: 'failed', error, reason: 'unroutable' } as const;
+    for (const { part } of turn.sends) await ledger.endPart(hold.lease, { turnId: turn.id, part, end });
+    await ledger.settle(hold.lease, turn.id);
+    return AGAIN;
+  }
+  const seqs = open.jobs.slice(0, 1).map((job) => job.seq);
+  await mailbox.complete(hold.lease, { seqs, outcome: { kind: 'dead', reason: 'unroutable', error } });
   return AGAIN;
 }
 
 /** Fenced off: nothing of it is ours to write. Otherwise the lane rests, so that a failing store is not hammered. */
 async function abandon(work: Work, hold: Hold, error: unknown): Promise<void> {
   const { log } = work.deps.telemetry;
-  const lost = error instanceof LeaseLost || hold.signal.reason instanceof LeaseLost;
-  if (lost) return log.warn({ laneId: hold.lease.laneId, epoch: hold.lease.epoch }, 'fenced off: another worker holds the lane');
-  log.error({ err: error, laneId: hold.lease.laneId }, 'the lane rests after an error');
+  const { laneId, epoch } = hold.lease;
+  if (error instanceof LeaseLost || hold.signal.reason instanceof LeaseLost) return log.warn({ laneId, epoch }, 'fenced off: another worker holds the lane');
+  if (!hold.signal.aborted) log.error({ err: error, laneId }, 'the lane rests after an error');
   try {
-    await work.deps.mailbox.release(hold.lease, { parkMs: hold.signal.aborted ? 0 : REST_MS });
+    await giveBack(work, hold);
   } catch (second) {
-    log.warn({ err: second, laneId: hold.lease.laneId }, 'the lane waits for its lease to end');
+    log.warn({ err: second, laneId }, 'the lane waits for its lease to end');
   }
+}
+
+/** An attempt that was cut short by a stop or by the store is not the message's fault: it gets it back. */
+async function giveBack(work: Work, hold: Hold): Promise<void> {
+  const { mailbox } = work.deps;
+  const { jobs } = await mailbox.open(hold.lease);
+  const cut = jobs.filter((job) => job.state === 'running' && job.turnId === null).map((job) => job.seq);
+  if (cut.length > 0) await mailbox.handBack(hold.lease, cut);
+  await mailbox.release(hold.lease, { parkMs: hold.signal.aborted ? 0 : REST_MS });
 }

@@ -13,11 +13,10 @@ export interface TurnOf {
   startedAt: number;
 }
 
-/** A part on its way. `writtenAt`: when its last request of ours was written, monotonic ms; null when it was somebody else's. */
+/** A part on its way. */
 export interface PartOf extends TurnOf {
   turn: StoredTurn;
   send: Send;
-  writtenAt: number | null;
 }
 
 /**
@@ -26,22 +25,11 @@ export interface PartOf extends TurnOf {
  */
 export type PartDone = { kind: 'next' } | { kind: 'stop' } | { kind: 'taken' } | { kind: 'park'; ms: number } | { kind: 'reread' };
 
-/** The store let us write now; asked for at this monotonic ms. */
-export interface Go {
-  kind: 'go';
-  fencedAt: number;
+/** The part should be written: this asks the store for the fence. */
+export interface Ask {
+  kind: 'ask';
+  fence(): Promise<Start>;
 }
 
-/** What asking for a fence came to. */
-export function fenced(start: Exclude<Start, 'too_old'>, fencedAt: number): Go | PartDone {
-  switch (start) {
-    case 'go':
-      return { kind: 'go', fencedAt };
-    case 'taken':
-      return { kind: 'taken' };
-    case 'given_up':
-      return { kind: 'stop' };
-    case 'ended':
-      return { kind: 'reread' };
-  }
-}
+/** Names one try of a part. */
+export const tryKey = (part: PartOf): string => `${part.send.key}#${part.send.tries}`;

@@ -10,8 +10,10 @@ export async function runJob(work: Work, hold: Hold, job: OpenJob): Promise<Step
   const { mailbox, clock, telemetry } = work.deps;
   const startedAt = clock.monotonic();
   const { maxAttempts, maxCrashes } = work.settings;
-  const begun = await mailbox.begin(hold.lease, { seqs: [job.seq], maxAttempts, maxCrashes, history: 0 });
-  const outcome = await outcomeOf(work, hold, { job, begun });
+  const outcome = await work.quarantine.run(job.crashes >= maxCrashes - 1, async () => {
+    const begun = await mailbox.begin(hold.lease, { seqs: [job.seq], maxAttempts, maxCrashes, history: 0 });
+    return outcomeOf(work, hold, { job, begun });
+  });
   const retryInMs = outcome.kind === 'retry' ? (outcome.inMs ?? backoffMs(job.attempts + 1, work.settings.retryDelayMs)) : undefined;
   await mailbox.complete(hold.lease, { seqs: [job.seq], outcome, retryInMs });
   const labels = { job_type: job.kind, org_id: hold.lease.orgId };
@@ -43,10 +45,7 @@ async function handle(work: Work, hold: Hold, at: { job: OpenJob; payload: unkno
     const result = await within(deadline, (signal) => handler({ kind: job.kind, payload, attempt: job.attempts + 1 }, signal));
     return result ?? { kind: 'completed' };
   } catch (error) {
-    if (hold.signal.aborted) {
-      await work.deps.mailbox.handBack(hold.lease, [job.seq]);
-      throw error;
-    }
+    hold.signal.throwIfAborted();
     return { kind: 'retry', error: error instanceof Error ? error.message : String(error) };
   }
 }

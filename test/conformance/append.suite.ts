@@ -47,27 +47,6 @@ export function appendSuite(harness: Harness): void {
       expect((await s.arrive({ externalId: 'x', channelId: 'chn_b' as typeof CHANNEL })).verdict).toBe('accepted');
     });
 
-    test('the same delivery twice at once is stored once', async (s) => {
-      const all = await Promise.all(Array.from({ length: 8 }, () => s.store.mailbox.append(s.arrival({ externalId: 'same' }))));
-      expect(all.filter((each) => each.verdict === 'accepted')).toHaveLength(1);
-      expect(new Set(all.map((each) => each.messageId)).size).toBe(1);
-      expect((await s.claimOne()).open.jobs).toHaveLength(1);
-    });
-
-    test('concurrent messages of a lane get consecutive places, in the order they were answered', async (s) => {
-      const acked: string[] = [];
-      await Promise.all(
-        Array.from({ length: 50 }, async (_, i) => {
-          const arrival = s.arrival({ externalId: `m${i}`, text: `${i}` });
-          await s.store.mailbox.append(arrival);
-          acked.push(arrival.messageId);
-        }),
-      );
-      const { open } = await s.claimOne();
-      expect(open.jobs.map((job) => job.seq)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
-      expect(open.jobs.map((job) => job.messageId)).toEqual(acked);
-    });
-
     test('what govern refused is stored and ended at once', async (s) => {
       for (const refused of ['unsupported', 'human_owns'] as const) {
         const appended = await s.arrive({ refused });

@@ -12,10 +12,9 @@ export function conversationsSuite(harness: Harness): void {
     test('every change raises the epoch; no change does not', async (s) => {
       const { conversationId } = await s.arrive();
       expect(await s.owner('human', conversationId)).toEqual({ changed: true, laneId: laneOf(conversationId) });
-      const at = s.clock.now();
-      expect(await s.store.conversations.get(conversationId)).toMatchObject({ owner: 'human', ownerEpoch: 1, ownerSince: at });
+      expect(await s.store.conversations.get(conversationId)).toMatchObject({ owner: 'human', ownerEpoch: 1, ownerSince: s.clock.now() });
       expect((await s.owner('human', conversationId)).changed).toBe(false);
-      expect(await s.store.conversations.get(conversationId)).toMatchObject({ owner: 'human', ownerEpoch: 1, ownerSince: at });
+      expect(await s.store.conversations.get(conversationId)).toMatchObject({ owner: 'human', ownerEpoch: 1 });
       expect((await s.owner('bot', conversationId)).changed).toBe(true);
       expect(await s.store.conversations.get(conversationId)).toMatchObject({ owner: 'bot', ownerEpoch: 2 });
     });
@@ -28,6 +27,15 @@ export function conversationsSuite(harness: Harness): void {
       expect((await s.owner('bot', conversationId, { at: since - 1 })).changed).toBe(false);
       expect((await s.store.conversations.get(conversationId))?.owner).toBe('human');
       expect((await s.owner('bot', conversationId, { at: since })).changed).toBe(true);
+    });
+
+    test('what confirms the owner counts as known too: an older change does not undo it', async (s) => {
+      const { conversationId } = await s.arrive();
+      await s.owner('human', conversationId);
+      s.advance(1_000);
+      await s.owner('human', conversationId);
+      expect((await s.owner('bot', conversationId, { at: s.clock.now() - 500 })).changed).toBe(false);
+      expect((await s.owner('bot', conversationId)).changed).toBe(true);
     });
 
     test('makes a conversation that is new', async (s) => {

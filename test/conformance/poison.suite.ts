@@ -43,11 +43,11 @@ export function poisonSuite(harness: Harness): void {
     });
 
     test('a command that cannot be executed fails alone', async (s) => {
-      const bad = { ...s.arrival(), messageId: Symbol('no') as never, conversationId: Symbol('no') as never };
+      const bad = { kind: 'k', payload: { call: () => 1 }, orgId: ORG, laneId: s.id('lane') };
       const results = await Promise.allSettled([
         ...Array.from({ length: 20 }, () => s.store.mailbox.append(s.arrival())),
         s.store.ledger.recordSent({ turnId: 'turn_none' as never, part: 0, providerId: null }),
-        s.store.mailbox.append(bad),
+        s.store.mailbox.addJob(bad),
         ...Array.from({ length: 20 }, () => s.store.mailbox.append(s.arrival())),
       ]);
       expect(results.filter((each) => each.status === 'fulfilled').length).toBeGreaterThanOrEqual(40);

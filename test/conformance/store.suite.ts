@@ -3,27 +3,31 @@ import { attemptsSuite, fencingSuite } from './attempts.suite.ts';
 import { claimSuite } from './claim.suite.ts';
 import { conversationsSuite } from './conversations.suite.ts';
 import { deadLettersSuite } from './dead-letters.suite.ts';
+import { ledgerEndsSuite } from './ledger-ends.suite.ts';
 import { ledgerSuite } from './ledger.suite.ts';
 import { poisonSuite } from './poison.suite.ts';
+import { raceSuite } from './race.suite.ts';
 import { reportsSuite } from './reports.suite.ts';
 import type { Harness } from './scene.ts';
 
-/** The mailbox port: append, amend, addJob, claim, attempts, release, and the fence around it all. */
+/** The mailbox port: append, amend, addJob, claim, attempts, release, the fence around it all, and races. */
 export function mailboxSuite(harness: Harness): void {
   appendSuite(harness);
   claimSuite(harness);
   attemptsSuite(harness);
   fencingSuite(harness);
   poisonSuite(harness);
+  raceSuite(harness);
 }
 
 /** Everything that a store must pass, unchanged, to be one of ours. */
 export function storeSuite(harness: Harness): void {
   mailboxSuite(harness);
   ledgerSuite(harness);
+  ledgerEndsSuite(harness);
   conversationsSuite(harness);
   deadLettersSuite(harness);
   reportsSuite(harness);
 }
 
-export { conversationsSuite, deadLettersSuite, ledgerSuite, reportsSuite };
+export { conversationsSuite, deadLettersSuite, ledgerEndsSuite, ledgerSuite, reportsSuite };

@@ -27,7 +27,6 @@ const SHARED = new Set(['stores/sql']);
 const PACKAGES: Record<string, string[]> = {
   fastify: ['http'],
   'node:sqlite': ['stores/sqlite'],
-  kysely: ['stores'],
   'p-queue': ['engines/local'],
   ai: ['responders/model'],
   '@ai-sdk/openai-compatible': ['responders/model'],

@@ -75,13 +75,12 @@ class LocalEngine implements Engine {
     void this.sweep();
   }
 
-  /** Resolves with the lanes taken by the look under way, or by a new one. */
-  sweep(): Promise<number> {
+  /** Resolves with the lanes that this look took; 0 when another look was under way, which then looks once more. */
+  async sweep(): Promise<number> {
     if (this.#state === 'looking') this.#state = 'look-again';
-    if (this.#state === 'resting') {
-      this.#state = 'looking';
-      this.#look = this.#lookForWork();
-    }
+    if (this.#state !== 'resting') return 0;
+    this.#state = 'looking';
+    this.#look = this.#lookForWork();
     return this.#look;
   }
 

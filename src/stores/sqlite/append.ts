@@ -19,6 +19,8 @@ interface LastMessage {
   text: string;
   accepted_at: number;
   withdrawn: number;
+  ending: string | null;
+  ending_reason: string | null;
 }
 
 interface KnownMessage {
@@ -45,9 +47,12 @@ function repeatsText(ctx: Context, { message, duplicateWindowMs }: Arrival, conv
   if (duplicateWindowMs <= 0 || message.text === '') return false;
   const now = ctx.now();
   const last = ctx.q.one<LastMessage>('lastMessage', conversationId, `msg_${instantPrefix(now - duplicateWindowMs)}`);
-  if (!last || last.direction !== 'inbound' || last.withdrawn === 1) return false;
+  if (!last || last.direction !== 'inbound' || last.withdrawn === 1 || wasLeft(last)) return false;
   return last.author === message.author && last.text === message.text && Math.abs(now - last.accepted_at) < duplicateWindowMs;
 }
+
+/** True when nothing answered or will answer that message: saying it again is no repetition. */
+const wasLeft = (last: LastMessage): boolean => last.ending === 'dead' || (last.ending === 'suppressed' && last.ending_reason !== 'duplicate_text');
 
 /** Takes the next place in a lane; an idle lane becomes ready at `readyAt`. */
 export function nextSeq(ctx: Context, lane: { id: string; orgId: string; priority?: number }, readyAt: number): number {

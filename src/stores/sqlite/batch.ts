@@ -7,6 +7,8 @@ export interface Call {
   port: PortName;
   method: string;
   args: unknown[];
+  /** UTC ms; nobody waits for the answer after it, so a call that was not begun by then is not run. */
+  expiresAt: number;
 }
 
 export type Reply = { id: number; value: unknown } | { id: number; error: string };

@@ -35,7 +35,8 @@ function openJob(row: JobRow, now: number): OpenJob {
     crashes: row.crashes,
     suspect: row.suspect === 1,
     readyInMs: waitMs(row, now),
-    ageMs: Math.max(0, now - row.created_at),
+    // Appended in the future: the clock was set back. Old enough for anything that waits for age.
+    ageMs: row.created_at > now ? MAX_PARK_MS : now - row.created_at,
     ownerEpoch: row.owner_epoch,
     messageId: row.message_id as OpenJob['messageId'],
     turnId: row.turn_id as OpenJob['turnId'],

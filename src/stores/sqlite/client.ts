@@ -27,6 +27,8 @@ export class ThreadClient {
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #waiting = new Map<number, Waiting>();
+  /** Calls the thread has not answered yet, those whose time ran out included: they still wait for the disk. */
+  #unanswered = 0;
   #outbox: Call[] = [];
   #lastId = 0;
   #down: Error | null = null;
@@ -64,10 +66,12 @@ export class ThreadClient {
     new Promise((resolve, reject) => {
       const command = `${port}.${method}`;
       if (this.#down) return reject(new StoreFailed(command, this.#down));
-      if (method === 'append' && this.#waiting.size >= this.#options.maxWaiting) return reject(new StoreBusy(this.#waiting.size));
+      const { maxWaiting, clock, timeoutMs } = this.#options;
+      if (method === 'append' && this.#unanswered >= maxWaiting) return reject(new StoreBusy(this.#unanswered));
       const id = ++this.#lastId;
-      this.#waiting.set(id, { command, deadline: this.#options.clock.monotonic() + this.#options.timeoutMs, resolve, reject });
-      if (this.#outbox.push({ id, port, method, args }) === 1) setImmediate(() => this.#flush());
+      this.#waiting.set(id, { command, deadline: clock.monotonic() + timeoutMs, resolve, reject });
+      this.#unanswered += 1;
+      if (this.#outbox.push({ id, port, method, args, expiresAt: clock.now() + timeoutMs }) === 1) setImmediate(() => this.#flush());
       void this.#watchDeadlines();
     });
 
@@ -83,6 +87,23 @@ export class ThreadClient {
     if (this.#outbox.length === 0) return;
     const calls = this.#outbox;
     this.#outbox = [];
+    try {
+      this.#post(calls);
+    } catch {
+      for (const call of calls) this.#postAlone(call);
+    }
+  }
+
+  /** One call whose arguments cannot be copied to the thread must not take the others with it. */
+  #postAlone(call: Call): void {
+    try {
+      this.#post([call]);
+    } catch (error) {
+      this.#settle({ id: call.id, error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #post(calls: Call[]): void {
     this.#port.postMessage({ kind: 'calls', calls } satisfies ToThread);
   }
 
@@ -91,6 +112,7 @@ export class ThreadClient {
   }
 
   #settle(reply: Reply): void {
+    this.#unanswered -= 1;
     const call = this.#waiting.get(reply.id);
     if (!call) return;
     this.#waiting.delete(reply.id);

@@ -5,6 +5,9 @@ where channel_id = ?1 and external_id = ?2
 -- name: changeOwner
 update conversation set owner = ?2, owner_epoch = owner_epoch + 1, owner_since = ?3 where id = ?1
 
+-- name: confirmOwner
+update conversation set owner_since = ?2 where id = ?1 and owner_since < ?2
+
 -- name: readyUnlessHeld
 update lane set ready_at = 0 where id = ?1 and last_seq > done_seq and lease_until <= ?2
 
@@ -12,7 +15,8 @@ update lane set ready_at = 0 where id = ?1 and last_seq > done_seq and lease_unt
 update conversation set doubt = 0 where id = ?1
 
 -- name: knownMessages
-select external_id from message where channel_id = ?1 and external_id in (select value from json_each(?2))
+select external_id from message
+where channel_id = ?1 and external_id in (select value from json_each(?2)) and not (verdict = 'withdrawn' and ending is null)
 
 -- name: readCursor
 select at from cursor where channel_id = ?1

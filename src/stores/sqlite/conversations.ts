@@ -20,7 +20,12 @@ function create(ctx: Context, change: Change): Conversation {
 function setOwner(ctx: Context, change: Change): { changed: boolean; laneId: LaneId } {
   const conversation = find(ctx, change.channelId, change.externalId) ?? create(ctx, change);
   const laneId = conversation.id as string as LaneId;
-  if (change.owner === conversation.owner || change.at < conversation.ownerSince) return { changed: false, laneId };
+  if (change.at < conversation.ownerSince) return { changed: false, laneId };
+  if (change.owner === conversation.owner) {
+    // Nothing changes, but an older change that comes late must not undo what is known of this instant.
+    ctx.q.run('confirmOwner', conversation.id, change.at);
+    return { changed: false, laneId };
+  }
   ctx.q.run('changeOwner', conversation.id, change.owner, change.at);
   ctx.q.run('readyUnlessHeld', laneId, ctx.now());
   return { changed: true, laneId };

@@ -4,6 +4,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from '../../domain/errors.ts';
 
+/**
+ * The commit that fills the log so far also copies it into the file, and whoever waits for it waits some 20 ms longer: at full load this many
+ * pages make that fewer than one message in a hundred. It also saves copies of pages that the next message changes again. The log takes
+ * about 160 MB at the most, and is read in 0.1 s after a crash.
+ */
+const CHECKPOINT_PAGES = 40_000;
+
 /** Another process holds the database file. */
 export class StoreHeld extends AppError {
   constructor(file: string, holder: string) {
@@ -57,7 +64,7 @@ export function openDatabase(dataDir: string, now: number): DatabaseSync {
   const db = new DatabaseSync(join(dataDir, 'chasqui.db'), { timeout: 0, enableForeignKeyConstraints: false });
   try {
     hold(db, dataDir, now);
-    db.exec('pragma synchronous = full; pragma cache_size = -32000; pragma wal_autocheckpoint = 4000; pragma temp_store = memory;');
+    db.exec(`pragma synchronous = full; pragma cache_size = -32000; pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}; pragma temp_store = memory;`);
     migrate(db);
     db.exec('update lane set lease_owner = null, lease_until = 0, ready_at = 0 where lease_owner is not null;');
   } catch (error) {

@@ -99,7 +99,7 @@ function retry(ctx: Context, id: JobId): RetryResult {
   const turnId = continueTurn(ctx, job, { seq, epoch });
   ctx.q.run('insertJob', job.lane_id, seq, job.kind, 'available', 0, epoch, job.message_id, job.payload, id, turnId, ctx.now());
   ctx.q.run('forgetDead', job.lane_id, job.seq, 'retried');
-  if (job.message_id) ctx.q.run('reopenMessage', job.message_id);
+  if (job.message_id) ctx.q.run('reopenMessage', job.message_id, seq);
   return { kind: 'retried', retriedAs: jobId(job.lane_id as LaneId, seq), laneId: job.lane_id };
 }
 

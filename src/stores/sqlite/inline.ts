@@ -31,7 +31,7 @@ export function openInline(dataDir: string, clock: Clock): { submit: Submit; clo
   const submit: Submit = (port, method, args) =>
     new Promise((resolve, reject) => {
       if (!db.isOpen) return reject(new StoreFailed(`${port}.${method}`, new AppError('store_closed', 'the store is closed')));
-      if (outbox.push({ call: { id: 0, port, method, args: structuredClone(args) }, resolve, reject }) === 1) queueMicrotask(flush);
+      if (outbox.push({ call: { id: 0, port, method, args: structuredClone(args), expiresAt: Infinity }, resolve, reject }) === 1) queueMicrotask(flush);
     });
   return { submit, close: async () => db.close() };
 }

@@ -51,4 +51,4 @@ update send set state = 'planned', tries = 0, first_at = null, ended_at = null, 
 where turn_id = ?1 and state in ('failed', 'cancelled', 'unknown')
 
 -- name: reopenMessage
-update message set ending = null, ending_reason = null, ended_at = null where id = ?1
+update message set ending = null, ending_reason = null, ended_at = null, seq = ?2 where id = ?1

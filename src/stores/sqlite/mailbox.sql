@@ -8,7 +8,7 @@ insert into conversation (id, org_id, channel_id, external_id, locale, doubt, cr
 update conversation set doubt = max(doubt, ?2), locale = coalesce(?3, locale) where id = ?1
 
 -- name: lastMessage
-select direction, author, text, accepted_at, withdrawn from message where conversation_id = ?1 and id >= ?2 order by rowid desc limit 1
+select direction, author, text, accepted_at, withdrawn, ending, ending_reason from message where conversation_id = ?1 and id >= ?2 order by rowid desc limit 1
 
 -- name: insertMessage
 insert into message (id, org_id, channel_id, conversation_id, direction, external_id, author, text, attachments, sent_at, received_at,

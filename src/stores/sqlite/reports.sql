@@ -16,16 +16,13 @@ select * from turn where id = ?1
 select part, state, tries, ambiguous, started_at as startedAt, ended_at as endedAt, provider_id as providerId, error from send where turn_id = ?1 order by part
 
 -- name: conversationMessages
-select id, direction, text, sent_at as sentAt, ending from message where conversation_id = ?1 order by id desc limit ?2
+select id, direction, text, sent_at as sentAt, ending from message
+where conversation_id = ?1 and not (verdict = 'withdrawn' and ending is null) order by id desc limit ?2
 
 -- name: pruneBodies
-update message set text = '', attachments = null
-where rowid in (select rowid from message where id < ?1 and ending is not null and text <> ''
-  and not exists (select 1 from job where job.lane_id = conversation_id and job.seq = message.seq and job.state = 'dead') order by id limit ?2)
-
--- name: pruneOutbound
-update message set text = ''
-where rowid in (select rowid from message where id < ?1 and direction = 'outbound' and text <> '' order by id limit ?2)
+update message set text = '', attachments = null where rowid in (select rowid from message
+  where id >= ?1 and id < ?2 and text <> '' and (ending is not null or direction = 'outbound')
+  and not exists (select 1 from job where job.lane_id = conversation_id and job.seq = message.seq and job.state = 'dead') order by id limit ?3)
 
 -- name: pruneSends
 update send set text = ''
@@ -36,7 +33,7 @@ delete from job where state in ('completed', 'cancelled') and (lane_id, seq) in 
   where id < ?1 and ending is not null and seq is not null order by id limit ?2)
 
 -- name: pruneMessages
-delete from message where rowid in (select rowid from message where id < ?1 and (ending is not null or direction = 'outbound')
+delete from message where rowid in (select rowid from message where id < ?1 and (ending is not null or direction = 'outbound' or verdict = 'withdrawn')
   and not exists (select 1 from job where job.lane_id = conversation_id and job.seq = message.seq) order by id limit ?2)
 
 -- name: pruneOwnJobs

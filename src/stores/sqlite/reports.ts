@@ -115,13 +115,24 @@ function oldestWaitingMs(ctx: Context): number {
 
 type Before = Parameters<Reports['prune']>[0];
 
-function prune(ctx: Context, before: Before, limit: number): number {
+/** Up to where every body that may go has gone, so that each look need not pass over all the empty ones again. */
+interface Swept {
+  upTo: string;
+}
+
+function pruneBodies(ctx: Context, swept: Swept, what: { before: string; limit: number }): number {
+  const gone = ctx.q.run('pruneBodies', swept.upTo, what.before, what.limit);
+  if (gone < what.limit) swept.upTo = what.before;
+  return gone;
+}
+
+function prune(ctx: Context, swept: Swept, what: { before: Before; limit: number }): number {
+  const { before, limit } = what;
   const msg = (at: number): string => `msg_${instantPrefix(at)}`;
   const turn = (at: number): string => `turn_${instantPrefix(at)}`;
   const lane = (at: number): string => `lane_${instantPrefix(at)}`;
   return (
-    ctx.q.run('pruneBodies', msg(before.bodies), limit) +
-    ctx.q.run('pruneOutbound', msg(before.bodies), limit) +
+    pruneBodies(ctx, swept, { before: msg(before.bodies), limit }) +
     ctx.q.run('pruneSends', turn(before.bodies), limit) +
     ctx.q.run('pruneDead', before.deadLetters, limit) +
     ctx.q.run('pruneJobs', msg(before.identities), limit) +
@@ -135,11 +146,12 @@ function prune(ctx: Context, before: Before, limit: number): number {
 }
 
 export function reportCommands(ctx: Context): Commands<Reports> {
+  const swept: Swept = { upTo: '' };
   return {
     message: (id) => message(ctx, id),
     messages: (conversationId, limit) => ctx.q.all('conversationMessages', conversationId, limit),
     counts: () => counts(ctx),
     oldestWaitingMs: () => oldestWaitingMs(ctx),
-    prune: (before, limit) => prune(ctx, before, limit),
+    prune: (before, limit) => prune(ctx, swept, { before, limit }),
   };
 }

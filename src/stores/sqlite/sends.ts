@@ -32,8 +32,9 @@ export function startPart(ctx: Context, lease: Lease, at: StartAt): Start | type
   if (!send || send.state !== 'planned') return 'ended';
   if (mayNotSpeak(ctx, lease, at.turnId)) return 'taken';
   const now = ctx.now();
-  if (send.tries >= at.maxTries) {
-    ctx.q.run('endSend', at.turnId, at.part, 'failed', now, null, 'send_failed', null);
+  if (send.tries >= at.maxTries && now - (send.first_at ?? now) >= (at.patienceMs ?? 0)) {
+    const [state, reason] = send.ambiguous === 1 ? ['unknown', 'ambiguous_send'] : ['failed', 'send_failed'];
+    ctx.q.run('endSend', at.turnId, at.part, state ?? 'failed', now, null, reason ?? null, null);
     return 'given_up';
   }
   ctx.q.run('startSend', at.turnId, at.part, now);

@@ -42,7 +42,10 @@ function serve(data: ThreadData): void {
         if (queued.kind === 'calls') calls.push(...queued.calls);
         else message = queued;
       }
-      post({ kind: 'replies', replies: batches.run(calls) });
+      const now = systemClock.now();
+      const late = calls.filter((call) => call.expiresAt < now).map((call) => ({ id: call.id, error: 'its time had run out before it was begun' }));
+      const due = calls.filter((call) => call.expiresAt >= now);
+      post({ kind: 'replies', replies: [...late, ...batches.run(due)] });
       message ??= receiveMessageOnPort(port)?.message as ToThread | undefined;
     }
   });
