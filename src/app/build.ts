@@ -3,7 +3,6 @@ import { readVersion } from '../config/index.ts';
 import { systemClock, systemRandom } from '../domain/clock.ts';
 import type { Clock } from '../domain/clock.ts';
 import { createIds } from '../domain/ids.ts';
-import type { NewId } from '../domain/ids.ts';
 import { createHttp } from '../http/index.ts';
 import type { Http } from '../http/index.ts';
 import { createOperate } from '../operate/index.ts';
@@ -16,9 +15,8 @@ import { openSqliteStore } from '../stores/sqlite/index.ts';
 import { createTelemetry } from '../telemetry/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { connectChannels } from './channels.ts';
-import type { Connections } from './channels.ts';
 import { createEndings } from './endings.ts';
-import type { Endings } from './endings.ts';
+import type { House } from './house.ts';
 import { createLifecycle } from './lifecycle.ts';
 import type { Lifecycle, StopResult } from './lifecycle.ts';
 import { meterStore } from './metered-store.ts';
@@ -28,18 +26,6 @@ import type { Parts } from './parts.ts';
 import { createSupervisor } from './supervisor.ts';
 import { buildIntake, buildWorkshop } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
-
-/** Everything that was built, for whoever builds on it. */
-export interface House {
-  config: Config;
-  mode: AppMode;
-  clock: Clock;
-  newId: NewId;
-  telemetry: Telemetry & { meter: Metrics };
-  store: Store;
-  connections: Connections;
-  endings: Endings;
-}
 
 /** A whole Chasqui in this process. */
 export interface App {

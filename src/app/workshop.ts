@@ -11,7 +11,7 @@ import type { Reconciler } from '../upkeep/reconcile.ts';
 import { createSweep } from '../upkeep/sweep.ts';
 import { createWork } from '../work/index.ts';
 import type { TurnPolicy } from '../work/index.ts';
-import type { House } from './build.ts';
+import type { House } from './house.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** Everything that works on what was stored: the engine and the loops beside it. */

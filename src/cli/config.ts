@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { explainConfig, formatConfig, loadConfig } from '../config/index.ts';
 import { addConfigOptions, configOptionsOf } from './options.ts';
-import type { CliDeps } from './program.ts';
+import type { CliDeps } from './cli-deps.ts';
 
 /** `chasqui config print`: every value and where it came from, secrets redacted. */
 export function configCommand({ print }: CliDeps): Command {

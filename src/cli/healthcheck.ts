@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { loadConfig } from '../config/index.ts';
 import { AppError } from '../domain/errors.ts';
 import { addConfigOptions, configOptionsOf } from './options.ts';
-import type { CliDeps } from './program.ts';
+import type { CliDeps } from './cli-deps.ts';
 
 const DEADLINE_MS = 3_000;
 

@@ -1,8 +1,8 @@
 import { AppError, ConfigError } from '../domain/errors.ts';
 import { createProgram } from './program.ts';
-import type { CliDeps } from './program.ts';
+import type { CliDeps } from './cli-deps.ts';
 
-export type { CliDeps } from './program.ts';
+export type { CliDeps } from './cli-deps.ts';
 
 /** Where a command ends, and what it has to say about that. */
 export interface CliEnd {

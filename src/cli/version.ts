@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { readVersion } from '../config/index.ts';
-import type { CliDeps } from './program.ts';
+import type { CliDeps } from './cli-deps.ts';
 
 /** `chasqui version` */
 export function versionCommand({ print }: CliDeps): Command {

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { loadConfig } from '../config/index.ts';
 import { addConfigOptions, configOptionsOf } from './options.ts';
-import type { CliDeps } from './program.ts';
+import type { CliDeps } from './cli-deps.ts';
 
 /** `chasqui worker`: the same as `APP_MODE=worker chasqui start`. */
 export function workerCommand({ run }: CliDeps): Command {

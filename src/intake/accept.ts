@@ -1,7 +1,7 @@
 import { sendAddress } from '../domain/turn.ts';
 import type { Channel, InboundEvent } from '../ports/channel.ts';
 import type { Accepted } from '../ports/intake.ts';
-import type { IntakeDeps } from './index.ts';
+import type { IntakeDeps } from './intake-deps.ts';
 import { govern, type GovernSettings } from './govern/index.ts';
 
 /** UTC ms. */

@@ -3,29 +3,13 @@
  *
  *   verify ▸ normalize (the channel's) ▸ govern ▸ accept
  */
-import type { Clock } from '../domain/clock.ts';
-import type { NewId } from '../domain/ids.ts';
-import type { Channel, InboundEvent, RawDelivery, Refusal } from '../ports/channel.ts';
-import type { Conversations } from '../ports/conversations.ts';
+import type { Channel, InboundEvent, Refusal } from '../ports/channel.ts';
 import type { Accepted, Intake } from '../ports/intake.ts';
-import type { Ledger } from '../ports/ledger.ts';
-import type { Mailbox } from '../ports/mailbox.ts';
-import type { Telemetry } from '../ports/telemetry.ts';
-import type { LaneId } from '../domain/ids.ts';
 import { accept, type Times } from './accept.ts';
+import type { IntakeDeps } from './intake-deps.ts';
 import type { GovernSettings } from './govern/index.ts';
 
-export interface IntakeDeps {
-  mailbox: Pick<Mailbox, 'append' | 'amend'>;
-  conversations: Pick<Conversations, 'setOwner'>;
-  ledger: Pick<Ledger, 'recordSent'>;
-  newId: NewId;
-  clock: Clock;
-  telemetry: Telemetry;
-  /** Hints, after the commit, that a lane has work. */
-  wake(laneId: LaneId): void;
-}
-
+/** The way in. */
 export function createIntake(deps: IntakeDeps, settings: GovernSettings): Intake {
   const take = (channel: Channel, events: InboundEvent[], times: Times): Promise<Accepted> => accept({ deps, settings, channel, times }, events);
   return {
@@ -34,15 +18,11 @@ export function createIntake(deps: IntakeDeps, settings: GovernSettings): Intake
       const refusal = channel.verify(delivery);
       if (refusal) return refused(deps, channel, refusal);
       const verifiedAt = deps.clock.now();
-      const events = normalize(channel, delivery);
+      const events = channel.parse(delivery);
       if (!Array.isArray(events)) return refused(deps, channel, events);
       return take(channel, events, { receivedAt: delivery.receivedAt, verifiedAt });
     },
   };
-}
-
-function normalize(channel: Channel, delivery: RawDelivery): InboundEvent[] | Refusal {
-  return channel.parse(delivery);
 }
 
 function refused(deps: IntakeDeps, channel: Channel, refusal: Refusal): Refusal {

@@ -1,0 +1,17 @@
+import type { Clock } from '../domain/clock.ts';
+import type { LaneId, NewId } from '../domain/ids.ts';
+import type { Conversations } from '../ports/conversations.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import type { Mailbox } from '../ports/mailbox.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+
+export interface IntakeDeps {
+  mailbox: Pick<Mailbox, 'append' | 'amend'>;
+  conversations: Pick<Conversations, 'setOwner'>;
+  ledger: Pick<Ledger, 'recordSent'>;
+  newId: NewId;
+  clock: Clock;
+  telemetry: Telemetry;
+  /** Hints, after the commit, that a lane has work. */
+  wake(laneId: LaneId): void;
+}
