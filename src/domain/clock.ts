@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 
 /** Time and waiting are arguments, so that tests decide them. */
 export interface Clock {
@@ -14,12 +13,29 @@ export interface Clock {
 /** A number in [0, 1). */
 export type Random = () => number;
 
+/** The longest that a timer can wait; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const timer = setTimeout(wake, Math.min(ms, MAX_TIMER_MS));
+    function stop(): void {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    }
+    function wake(): void {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: async (ms, signal) => {
-    await wait(ms, undefined, signal ? { signal } : undefined);
-  },
+  sleep,
 };
 
 export const systemRandom: Random = () => randomInt(2 ** 47) / 2 ** 47;

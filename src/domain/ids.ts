@@ -49,6 +49,12 @@ function base32(value: number, length: number): string {
 /** The first characters, after the prefix, of every id made at an instant (UTC ms): ids below it are older. */
 export const instantPrefix = (at: number): string => base32(Math.max(0, Math.floor(at)), 9);
 
+/** When an id was made, UTC ms; null for a text that is no id of `createIds`. */
+export function instantOf(id: string): number | null {
+  const characters = /^[a-z]+_([0-9a-hjkmnp-tv-z]{9})[0-9a-hjkmnp-tv-z]{11}$/.exec(id)?.[1];
+  return characters === undefined ? null : [...characters].reduce((at, character) => at * 32 + ALPHABET.indexOf(character), 0);
+}
+
 /**
  * Makes ids that sort by the time they were made (9 characters of milliseconds, 3 of a counter, 8 of chance), so that
  * new rows land at the end of an index instead of all over it.
