@@ -2,6 +2,7 @@ import type { JsonObject } from '../http-server.ts';
 import type { RestOperation } from './faults.ts';
 import { isFlooded } from './limits.ts';
 import type { Limits } from './limits.ts';
+import { noting } from './notes.ts';
 import { assignTeam, assignTo, changeStatus, createMessage, handOff, openAs } from './platform.ts';
 import type { MessageDraft, Platform } from './platform.ts';
 import { conversationPage, messagePage, restAssignee, restConversation, restMessage } from './rest-payloads.ts';
@@ -31,9 +32,9 @@ export const CONVERSATION_HANDLERS: Record<Exclude<RestOperation, 'conversation_
   conversation_show: ({ platform, conversation }) => ({ status: 200, json: restConversation(platform.world, conversation) }),
   message_list: listMessages,
   message_create: postMessage,
-  status_toggle: toggleStatus,
+  status_toggle: (call) => noted(call, toggleStatus),
   typing_toggle: toggleTyping,
-  assignment: assign,
+  assignment: (call) => noted(call, assign),
 };
 
 export function listConversations(platform: Platform, caller: Agent, query: URLSearchParams): RestReply {
@@ -94,6 +95,12 @@ function attributesIn(value: unknown): Record<string, unknown> | null {
   } catch {
     return null;
   }
+}
+
+function noted(call: RestCall, handle: (call: RestCall) => RestReply): RestReply {
+  let reply: RestReply = { status: 200, json: null };
+  noting(call.platform, { conversation: call.conversation, by: call.caller }, () => (reply = handle(call)));
+  return reply;
 }
 
 function toggleStatus({ platform, conversation, caller, body }: RestCall): RestReply {

@@ -1,3 +1,4 @@
+import { noting } from './notes.ts';
 import { assignTo, changeMessage, changeStatus, createMessage, enterTakeover, openAs } from './platform.ts';
 import type { Platform } from './platform.ts';
 import { agentOf, conversationOf, createConversation } from './world.ts';
@@ -38,7 +39,9 @@ export function createUsers(platform: Platform): Users {
     agentNote: (id, text, agent = 1) => agentWrites(id, text, { agent, private: true }),
     assign(id, assignee) {
       const to = typeof assignee === 'number' ? agentOf(world, assignee) : assignee;
-      assignTo(platform, conversationOf(world, id), to);
+      const conversation = conversationOf(world, id);
+      const by = agentOf(world, typeof assignee === 'number' ? assignee : 1);
+      noting(platform, { conversation, by }, () => assignTo(platform, conversation, to));
     },
     setStatus: (id, status, agent = 1) => setStatus(platform, id, { status, agent }),
     resolve: (id) => setStatus(platform, id, { status: 'resolved', agent: 1 }),
@@ -61,8 +64,11 @@ function contactSends(platform: Platform, sent: { id: number; text: string; atta
 
 function setStatus(platform: Platform, id: number, wanted: { status: Status; agent: number }): void {
   const conversation = conversationOf(platform.world, id);
-  if (wanted.status === 'open') openAs(platform, conversation, agentOf(platform.world, wanted.agent));
-  else changeStatus(platform, conversation, { to: wanted.status, why: 'agent' });
+  const by = agentOf(platform.world, wanted.agent);
+  noting(platform, { conversation, by }, () => {
+    if (wanted.status === 'open') openAs(platform, conversation, by);
+    else changeStatus(platform, conversation, { to: wanted.status, why: 'agent' });
+  });
 }
 
 function messageOf(platform: Platform, id: number): Message {

@@ -1,121 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { Channel } from '../../src/ports/channel.ts';
 import { bench, json, never, part } from './chatwoot-bench.ts';
-import type { Answerer, Sent } from './chatwoot-bench.ts';
-import { AGENT, BOT, NOW } from './chatwoot-payloads.ts';
+import type { Answerer } from './chatwoot-bench.ts';
+import { NOW } from './chatwoot-payloads.ts';
 import type { Json } from './chatwoot-payloads.ts';
-
-/** Seconds before the tests' present. */
-const ago = (seconds: number) => NOW / 1000 - seconds;
-
-/** Messages as `GET …/messages` writes them: numeric types, epoch seconds. */
-const rest = (id: number, over: Json = {}): Json => ({
-  id,
-  content: `text ${id}`,
-  inbox_id: 2,
-  conversation_id: 31,
-  message_type: 0,
-  content_type: 'text',
-  status: 'sent',
-  content_attributes: {},
-  created_at: ago(1000 - id),
-  private: false,
-  source_id: null,
-  sender: { id: 77, name: 'Ana', type: 'contact' },
-  ...over,
-});
-const contact = rest;
-const ours = (id: number, key = `turn_${id}-0`, over: Json = {}) =>
-  rest(id, { message_type: 1, sender: BOT, content_attributes: { chasqui: key }, ...over });
-const otherBot = (id: number) => rest(id, { message_type: 1, sender: BOT });
-const human = (id: number, over: Json = {}) => rest(id, { message_type: 1, sender: AGENT, ...over });
-const note = (id: number) => human(id, { private: true });
-const activity = (id: number) => rest(id, { message_type: 2, sender: undefined, content: 'Luis resolved' });
-const greeting = (id: number) => rest(id, { message_type: 3, sender: undefined });
-
-const shown = (over: Json = {}): Json => ({
-  id: 31,
-  inbox_id: 2,
-  status: 'pending',
-  meta: { sender: { id: 77, name: 'Ana' }, channel: 'Channel::WebWidget', hmac_verified: false },
-  messages: [],
-  last_non_activity_message: null,
-  additional_attributes: {},
-  first_reply_created_at: 0,
-  created_at: ago(9000),
-  updated_at: ago(0.5),
-  last_activity_at: ago(5),
-  timestamp: ago(5),
-  ...over,
-});
-const assigned = (assignee: Json) => shown({ status: 'open', meta: { sender: { id: 77 }, assignee } });
-
-const FORBIDDEN = { error: 'Access to this endpoint is not authorized for bots' };
-
-/** A Chatwoot with one conversation. `bot`: the reading token is the bot's, which may not list. */
-function chatwoot(talk: Json, messages: Json[], access: 'person' | 'bot' | 'old_bot' = 'person'): Answerer {
-  return ({ url, method }: Sent) => {
-    const path = url.pathname.replace('/api/v1/accounts/1/conversations', '');
-    if (method === 'POST') return path === '/31/toggle_status' ? json({ payload: { success: true } }) : json({}, 404);
-    if (path === '/31') return access === 'old_bot' ? json(FORBIDDEN, 401) : json(talk);
-    if (access !== 'person') return json(FORBIDDEN, 401);
-    const before = Number(url.searchParams.get('before') ?? Infinity);
-    if (path === '/31/messages') return json({ meta: {}, payload: messages.filter(({ id }) => Number(id) < before).slice(-20) });
-    return json({}, 404);
-  };
-}
-
-const range = (from: number, to: number, make: (id: number) => Json) => Array.from({ length: to - from + 1 }, (_, i) => make(from + i));
-
-describe('find', () => {
-  const find = (messages: Json[], access?: 'person' | 'bot', talk = shown()) => {
-    const { channel, sent } = bench(chatwoot(talk, messages, access));
-    return { result: channel.find?.(part, never()), sent };
-  };
-
-  it.each<[string, Json[], string | null, number]>([
-    ['the part among the newest', [contact(1), ours(2, part.key), contact(3)], '2', 1],
-    ['the part, though an older part landed after it', [ours(2, part.key), ours(3, 'turn_0-0')], '2', 1],
-    ['the part on an older page', [ours(2, part.key), ...range(3, 40, contact)], '2', 2],
-    ['nothing: another part is newest', [contact(1), ours(2, 'turn_0-0'), contact(3)], null, 1],
-    ['nothing in an empty conversation', [], null, 1],
-    ['nothing up to the beginning', range(1, 30, contact), null, 3],
-    ['nothing: same key on a private note', [ours(1, 'turn_0-0'), note(2), ours(3, part.key, { private: true })], null, 1],
-    ['nothing: same key from the contact', [ours(1, 'turn_0-0'), contact(2, { content_attributes: { chasqui: part.key } })], null, 1],
-  ])('tells %s', async (...[, messages, expected, requests]) => {
-    const { result, sent } = find(messages);
-    expect(await result).toBe(expected);
-    expect(sent).toHaveLength(requests);
-    expect(sent.every(({ method, headers }) => method === 'GET' && headers.get('api_access_token') === 'agent-token')).toBe(true);
-  });
-
-  it('gives up after ten pages', async () => {
-    const { result, sent } = find(range(1, 400, contact));
-    await expect(result).rejects.toMatchObject({ code: 'channel_unclear' });
-    expect(sent).toHaveLength(10);
-  });
-
-  it('with a bot\'s token decides only by a newest message of ours', async () => {
-    const newest = (message: Json) => shown({ messages: [activity(9)], last_non_activity_message: message });
-    expect(await find([], 'bot', newest(ours(8, part.key))).result).toBe('8');
-    expect(await find([], 'bot', newest(ours(8, 'turn_0-0'))).result).toBeNull();
-    await expect(find([], 'bot', newest(contact(8))).result).rejects.toMatchObject({ code: 'channel_auth', message: expect.stringContaining('readToken') });
-    await expect(find([], 'bot').result).rejects.toMatchObject({ code: 'channel_auth' });
-  });
-
-  it.each<[string, Answerer, string]>([
-    ['500', () => json({}, 500), 'channel_unclear'],
-    ['429', () => json({}, 429), 'channel_unclear'],
-    ['404', () => json({}, 404), 'channel_not_found'],
-    ['a redirect', () => new Response(null, { status: 302 }), 'channel_unclear'],
-    ['HTML', () => new Response('<html>'), 'channel_unclear'],
-    ['another shape', () => json({ payload: {} }), 'channel_unclear'],
-    ['a message of another shape', () => json({ payload: [{ id: 'x' }] }), 'channel_unclear'],
-    ['no answer', () => { throw new TypeError('fetch failed'); }, 'channel_unclear'],
-    ['no connection', () => { throw Object.assign(new TypeError('fetch failed'), { cause: Object.assign(new Error(), { code: 'ECONNREFUSED' }) }); }, 'channel_unclear'],
-  ])('throws on %s', async (_, answer, code) => {
-    await expect(bench(answer).channel.find?.(part, never())).rejects.toMatchObject({ code });
-  });
-});
+import { activity, ago, chatwoot, contact, FORBIDDEN, greeting, human, note, otherBot, ours, range, shown } from './chatwoot-rest.ts';
 
 describe('examine', () => {
   async function examine(talk: Json, messages: Json[], how: { onOpen?: 'handoff'; access?: 'person' | 'bot' } = {}) {
@@ -125,46 +14,7 @@ describe('examine', () => {
     const toggled = sent.filter(({ method }) => method === 'POST').map(({ url, body, headers }) => [url.pathname.split('/').at(-1), body, headers.get('api_access_token')]);
     return { caught, toggled, sent, missed: caught?.messages.map(({ externalId }) => externalId) };
   }
-  const CHANGED = NOW - 500;
-  const repliedAt = (id: number) => (ago(1000 - id)) * 1000 + 999;
   const BACK = [['toggle_status', { status: 'pending' }, 'bot-token']];
-
-  it.each<[string, Json, Json[], string, number, string[]]>([
-    ['pending is the bot\'s', shown(), [contact(1), contact(2)], 'bot', CHANGED, ['1', '2']],
-    ['pending, but a person answered', shown(), [contact(1), human(2), contact(3)], 'human', repliedAt(2), ['3']],
-    ['pending, answered from the phone', shown(), [contact(1), human(2, { sender: null, content_attributes: { external_echo: true } })], 'human', repliedAt(2), []],
-    ['pending again after a person resolved', shown(), [human(2), activity(3), contact(4)], 'bot', CHANGED, ['4']],
-    ['pending, the bot spoke after the person', shown(), [human(2), ours(3), contact(4)], 'bot', CHANGED, ['4']],
-    ['pending, only a note', shown(), [contact(1), note(2)], 'bot', CHANGED, ['1']],
-    ['pending, only an automation', shown(), [contact(1), human(2, { content_attributes: { automation_rule_id: 1 } })], 'bot', CHANGED, ['1']],
-    ['pending with an old assignee', shown({ meta: { assignee: AGENT } }), [contact(1)], 'bot', CHANGED, ['1']],
-    ['open and assigned', assigned(AGENT), [contact(1)], 'human', CHANGED, ['1']],
-    ['open and answered', shown({ status: 'open' }), [contact(1), human(2)], 'human', repliedAt(2), []],
-    ['open, answered before we can see', shown({ status: 'open', first_reply_created_at: ago(90_000) }), [contact(1)], 'human', CHANGED, ['1']],
-    ['snoozed', shown({ status: 'snoozed' }), [contact(1)], 'human', CHANGED, ['1']],
-    ['resolved', shown({ status: 'resolved' }), [contact(1)], 'bot', CHANGED, []],
-    ['resolved after a person answered', shown({ status: 'resolved' }), [contact(1), human(2), activity(3)], 'human', repliedAt(2), []],
-    ['resolved, unanswered since a person', shown({ status: 'resolved' }), [human(2), contact(3)], 'bot', CHANGED, []],
-  ])('%s', async (...[, talk, messages, owner, ownerAt, missed]) => {
-    const result = await examine(talk, messages);
-    expect(result.caught).toMatchObject({ externalId: '31', owner, ownerAt });
-    expect(result.missed).toEqual(missed);
-    expect(result.toggled).toEqual([]);
-  });
-
-  it.each<[string, Json, Json[]]>([
-    ['with nobody there', shown({ status: 'open' }), [contact(1), activity(2)]],
-    ['with a bot assigned', shown({ status: 'open', meta: { assignee: { id: 9 }, assignee_type: 'AgentBot' } }), [contact(1)]],
-    ['with the bot\'s reply after the person\'s', shown({ status: 'open', first_reply_created_at: 5 }), [human(1), ours(2), contact(3)]],
-  ])('a conversation that fell open %s is taken back, or left to people', async (_, talk, messages) => {
-    const back = await examine(talk, messages);
-    expect(back.caught).toMatchObject({ owner: 'bot', ownerAt: CHANGED });
-    expect(back.toggled).toEqual(BACK);
-    const left = await examine(talk, messages, { onOpen: 'handoff' });
-    expect(left.caught).toMatchObject({ owner: 'human', ownerAt: CHANGED });
-    expect(left.toggled).toEqual([]);
-    expect(left.missed).toEqual(back.missed);
-  });
 
   it('brings a missed message in the words of the webhook', async () => {
     const { caught } = await examine(shown({ additional_attributes: { browser_language: 'en' } }), [
@@ -294,5 +144,44 @@ describe('active', () => {
   it('throws, naming the fix, where conversations may not be listed', async () => {
     await expect(collect(() => json(FORBIDDEN, 401))).rejects.toMatchObject({ code: 'channel_auth', message: expect.stringContaining('readToken') });
     await expect(collect(() => json({ data: {} }))).rejects.toMatchObject({ code: 'channel_unclear' });
+  });
+});
+
+describe('a question that Chatwoot does not answer', () => {
+  const asking = {
+    find: (channel: Channel, signal: AbortSignal) => channel.find?.(part, signal),
+    examine: (channel: Channel, signal: AbortSignal) => channel.examine?.('31', signal),
+    active: async (channel: Channel, signal: AbortSignal) => {
+      for await (const _ of channel.active?.(NOW, signal) ?? []) break;
+    },
+  };
+  const hang = (signal: AbortSignal | null | undefined): Promise<Response> =>
+    new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+
+  it.each(Object.entries(asking))('%s: is given up at the request\'s own deadline', async (_, ask) => {
+    const { channel } = bench((_sent, { signal }) => hang(signal), { requestMs: 50 });
+    await expect(ask(channel, never())).rejects.toMatchObject({ code: 'channel_unclear' });
+  });
+
+  it.each(Object.entries(asking))('%s: is given up when we are stopped', async (_, ask) => {
+    const stop = new AbortController();
+    const { channel, sent } = bench((_sent, { signal }) => {
+      const answer = hang(signal);
+      stop.abort();
+      return answer;
+    }, { requestMs: 120_000 });
+    await expect(ask(channel, stop.signal)).rejects.toMatchObject({ code: 'channel_unclear' });
+    await expect(ask(channel, stop.signal)).rejects.toMatchObject({ code: 'channel_unclear' });
+    expect(sent).toHaveLength(1);
+  });
+
+  it('is no reason to ask on, once we are stopped between two pages', async () => {
+    const stop = new AbortController();
+    const { channel, sent } = bench((request, init) => {
+      stop.abort();
+      return chatwoot(shown(), range(1, 100, contact))(request, init);
+    });
+    await expect(channel.find?.(part, stop.signal)).rejects.toMatchObject({ code: 'channel_unclear' });
+    expect(sent).toHaveLength(1);
   });
 });

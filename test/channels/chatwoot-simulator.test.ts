@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createChatwootChannel } from '../../src/channels/chatwoot/index.ts';
 import type { ChatwootOptions } from '../../src/channels/chatwoot/index.ts';
 import { systemClock } from '../../src/domain/clock.ts';
+import { createIds } from '../../src/domain/ids.ts';
 import type { ChannelId, OrgId } from '../../src/domain/ids.ts';
 import type { Channel, InboundEvent } from '../../src/ports/channel.ts';
 import type { RestFault } from '../../simulators/chatwoot/faults.ts';
@@ -188,6 +189,35 @@ describe('catch-up', () => {
     const again = sim.contactSends(7, 'one more thing');
     expect(sim.conversation(7)?.status).toBe('pending');
     expect(await channel.examine?.('7', never())).toMatchObject({ owner: 'bot', messages: [{ externalId: String(after) }, { externalId: String(again) }] });
+  });
+
+  it('leaves a conversation to the person who answers while a part of ours is under way', async () => {
+    const { sim, channel } = await scene({ options: { requestMs: 100 } });
+    sim.contactSends(7, 'one');
+    const turn = createIds(systemClock, Math.random)('turn');
+    sim.faults.rest.queue('message_create', { kind: 'late_land', ms: 5 });
+    const sending = channel.send(part(`${turn}-0`), never());
+    sim.agentReplies(7, 'this is Luis');
+    await sending;
+    await until(() => sim.conversation(7)?.messages.length === 3);
+    expect(await channel.examine?.('7', never())).toMatchObject({ owner: 'human' });
+    sim.resolve(7);
+    const before = Date.now();
+    sim.contactSends(7, 'one more thing');
+    const caught = await channel.examine?.('7', never());
+    expect(caught?.owner).toBe('bot');
+    expect(caught?.ownerAt).toBeLessThanOrEqual(before);
+    expect(caught?.ownerAt).toBeGreaterThan(before - 2000);
+  });
+
+  it('takes no conversation from the person it is assigned to', async () => {
+    const { sim, channel } = await scene();
+    sim.contactSends(7, 'one');
+    sim.assign(7, 1);
+    expect(await channel.examine?.('7', never())).toMatchObject({ owner: 'human' });
+    sim.setStatus(7, 'pending', 1);
+    expect(sim.conversation(7)).toMatchObject({ status: 'pending', assignee: 1 });
+    expect(await channel.examine?.('7', never())).toMatchObject({ owner: 'bot' });
   });
 
   it('finds a message that a later reply hides', async () => {

@@ -284,7 +284,7 @@ describe('/sim', () => {
     expect((await post(sim, 'status', { conversation: 3, status: 'resolved' })).status).toBe(200);
     expect((await post(sim, 'settled', {})).status).toBe(200);
     const view = await (await fetch(`${sim.url}/sim/conversations/3`)).json();
-    expect(view).toMatchObject({ status: 'resolved', assignee: 2, messages: [{ content: 'hola' }, { content: 'hi', sender: 'user' }] });
+    expect(view).toMatchObject({ status: 'resolved', assignee: 2, messages: [{ content: 'hola' }, { content: 'hi', sender: 'user' }, { type: 'activity' }, { content: 'Luis Mamani self-assigned this conversation' }, { content: 'Conversation was marked resolved by Ana Quispe' }] });
     const ledger = (await (await fetch(`${sim.url}/sim/ledger`)).json()) as { contactMessages: unknown[] };
     expect(ledger.contactMessages).toHaveLength(1);
   });

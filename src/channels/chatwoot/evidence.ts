@@ -1,4 +1,6 @@
+import { isAssignmentTo, statusIn } from './activity.ts';
 import type { RestMessage } from './payload.ts';
+import { CLOCKS_APART_MS, madeAt } from './turn-time.ts';
 import { writerOf } from './writer.ts';
 import type { Writer } from './writer.ts';
 
@@ -11,19 +13,35 @@ export interface Written {
 export const written = (messages: RestMessage[]): Written[] =>
   messages.toSorted((a, b) => a.id - b.id).map((message) => ({ message, writer: writerOf(message) }));
 
-const isBots = ({ writer }: Written): boolean => writer.kind === 'ours' || writer.kind === 'bot';
-
-/** The newest answer of a person that no bot's answer follows: where the bot spoke again, it had the conversation back. */
-export function standingHumanReply(past: Written[]): RestMessage | null {
-  const last = past.findLast((one) => one.writer.kind === 'human' || isBots(one));
-  return last?.writer.kind === 'human' ? last.message : null;
+/** The words of a note of Chatwoot's own, or null. */
+function noteOf({ message, writer }: Written): string | null {
+  return writer.kind === 'nobody' && writer.name === 'activity' ? (message.content ?? '').trim() : null;
 }
 
-/** Chatwoot notes every change of status as an activity message, in words only; any of them may be a return to the bot. */
-export const activityAfter = (past: Written[], id: number): boolean =>
-  past.some(({ message, writer }) => message.id > id && writer.kind === 'nobody' && writer.name === 'activity');
+/** The newest answer of a person. */
+export const lastReply = (past: Written[]): RestMessage | null => past.findLast(({ writer }) => writer.kind === 'human')?.message ?? null;
 
-export const botSpoke = (past: Written[]): boolean => past.some(isBots);
+/** The newest note of the conversation's assignment to this person. */
+export function lastAssignment(past: Written[], name: string): RestMessage | null {
+  const isIt = (note: string | null): boolean => note !== null && isAssignmentTo(name, note);
+  return past.findLast((one) => isIt(noteOf(one)))?.message ?? null;
+}
+
+/**
+ * The newest note of the conversation being resolved or set to pending, unless somebody reopened it since. Any other note (a label, a
+ * priority) is no return to the bot.
+ */
+export function lastGiveBack(past: Written[]): RestMessage | null {
+  const stated = past.findLast((one) => statusIn(noteOf(one) ?? '') !== null);
+  return stated && statusIn(noteOf(stated) ?? '') === 'given_back' ? stated.message : null;
+}
+
+/**
+ * True when the bot composed an answer later than `at` (UTC ms of Chatwoot's clock): it had the conversation then. An answer that was under
+ * way already proves nothing, wherever it landed.
+ */
+export const spokeSince = (past: Written[], at: number): boolean =>
+  past.some(({ writer }) => writer.kind === 'ours' && (madeAt(writer.key) ?? -Infinity) > at + CLOCKS_APART_MS);
 
 /**
  * How long after the fact a reply of ours may hide a message that never reached us. A turn cut short by a crash is answered right after

@@ -1,15 +1,15 @@
 import type { Clock } from '../../domain/clock.ts';
-import type { Owner } from '../../domain/conversation.ts';
 import type { InboundMessage } from '../../domain/message.ts';
 import type { CaughtUp } from '../../ports/channel.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { activityAfter, botSpoke, settles, standingHumanReply, unsettled, written } from './evidence.ts';
+import { settles, unsettled, written } from './evidence.ts';
 import type { Written } from './evidence.ts';
 import { isDeleted, isUnsupported, toInbound } from './inbound.ts';
+import { judge } from './judge.ts';
 import type { ChatwootSettings } from './options.ts';
-import { hadHumanReply, hasHumanAssignee } from './payload.ts';
+import { hasHumanAssignee } from './payload.ts';
 import type { RestMessage } from './payload.ts';
-import { ChatwootUnclear, isForbidden, listConversations, readConversation, readMessages, setPending } from './read.ts';
+import { ChatwootUnclear, isForbidden, listConversations, readConversation, readMessages, setStatus } from './read.ts';
 import type { ShownConversation } from './read.ts';
 import type { Rest } from './rest.ts';
 
@@ -27,20 +27,44 @@ export interface ExamineDeps {
 
 /**
  * Asks Chatwoot whose the conversation is and what may have been missed there. A conversation that fell open without a person is set
- * back to `pending` (with `onOpen: take_back`), just before this returns. Throws ChatwootUnclear.
+ * back to `pending` (with `onOpen: take_back`), just before this returns, unless a person was faster. Throws ChatwootUnclear.
  */
 export async function examineConversation(deps: ExamineDeps, externalId: string, signal: AbortSignal): Promise<CaughtUp> {
   const conversation = await lookUp(deps.rest, externalId, signal);
   const past = await readPast(deps, conversation, signal);
   const finding = judge(conversation, past, deps.settings.onOpen);
-  if (finding.takeBack) await setPending(deps.rest, externalId, signal);
+  const lostAt = finding.takeBack ? await takeBack(deps, { externalId, past }, signal) : null;
   return {
     externalId,
-    owner: finding.owner,
-    ownerAt: finding.at ?? lastChange(conversation, past),
+    owner: lostAt === null ? finding.owner : 'human',
+    ownerAt: lostAt ?? finding.at,
     messages: missed(conversation, past, deps.clock.now()),
   };
 }
+
+/**
+ * Sets the conversation back to `pending`. A person may have taken it between our look and that, which would then pass for giving it back
+ * to the bot; so we look once more, and open it again. Returns since when it is theirs, UTC ms, just after the change that we made;
+ * null when nobody came.
+ */
+async function takeBack(deps: ExamineDeps, of: { externalId: string; past: Written[] }, signal: AbortSignal): Promise<number | null> {
+  const { rest, telemetry } = deps;
+  const { externalId, past } = of;
+  const trouble = await failureOf(setStatus(rest, { externalId, status: 'pending' }, signal));
+  const conversation = await lookUp(rest, externalId, signal);
+  // Without an answer it may have been done all the same.
+  if (trouble && conversation.status !== 'pending') throw trouble;
+  const newest = written(await pageOf(rest, { conversation }, signal));
+  const seen = past.at(-1)?.message.id ?? 0;
+  const isAnswered = newest.some(({ writer, message }) => writer.kind === 'human' && message.id > seen);
+  if (!isAnswered && !hasHumanAssignee(conversation)) return null;
+  const failure = await failureOf(setStatus(rest, { externalId, status: 'open' }, signal));
+  if (failure) telemetry.log.warn({ err: failure, conversation: externalId }, 'A conversation that a person just took is still pending');
+  // Without Chatwoot's own time of our change, ours: whole seconds would lie before it.
+  return (conversation.updated_at ?? deps.clock.now()) + 1;
+}
+
+const failureOf = (promise: Promise<void>): Promise<unknown> => promise.then(() => null, (error: unknown) => error);
 
 /** What a person or a rule resolved is dealt with. What a bot has nothing to say to is not worth catching up. */
 function missed(conversation: ShownConversation, past: Written[], now: number): InboundMessage[] {
@@ -91,47 +115,3 @@ async function pageOf(rest: Rest, at: { conversation: ShownConversation; before?
     return [...unique.values()].filter(({ id }) => before === undefined || id < before).sort((a, b) => a.id - b.id);
   }
 }
-
-interface Finding {
-  owner: Owner;
-  /** Absent: the conversation's last change. */
-  at?: number;
-  takeBack?: boolean;
-}
-
-/** People's evidence first; what is left belongs to the bot. Throws ChatwootUnclear for an unknown status. */
-export function judge(conversation: ShownConversation, past: Written[], onOpen: ChatwootSettings['onOpen']): Finding {
-  const reply = standingHumanReply(past);
-  switch (conversation.status) {
-    case 'snoozed':
-      return { owner: 'human' };
-    case 'pending':
-      // A person's answer leaves a bot's conversation pending. An assignee may be left from before it was resolved and reopened.
-      return reply && !activityAfter(past, reply.id) ? byReply(reply) : { owner: 'bot' };
-    case 'resolved':
-      // The contact's next message reopens it for the bot; what a person answered before resolving stays answered.
-      return reply && !past.some(({ message, writer }) => writer.kind === 'contact' && message.id > reply.id) ? byReply(reply) : { owner: 'bot' };
-    case 'open':
-      return judgeOpen(conversation, { past, reply }, onOpen);
-    default:
-      throw new ChatwootUnclear('channel_unclear', 'read_conversation: Chatwoot told a status that is not known');
-  }
-}
-
-function judgeOpen(
-  conversation: ShownConversation,
-  { past, reply }: { past: Written[]; reply: RestMessage | null },
-  onOpen: ChatwootSettings['onOpen'],
-): Finding {
-  if (hasHumanAssignee(conversation)) return { owner: 'human' };
-  if (reply) return byReply(reply);
-  // A person answered earlier than we can see, and no bot since.
-  if (hadHumanReply(conversation) && !botSpoke(past)) return { owner: 'human' };
-  return onOpen === 'take_back' ? { owner: 'bot', takeBack: true } : { owner: 'human' };
-}
-
-/** REST tells whole seconds; the last ms of it, so that a person wins over what happened in the same second. */
-const byReply = (reply: RestMessage): Finding => ({ owner: 'human', at: reply.created_at + 999 });
-
-const lastChange = (conversation: ShownConversation, past: Written[]): number =>
-  conversation.updated_at ?? conversation.last_activity_at ?? past.at(-1)?.message.created_at ?? 0;

@@ -12,7 +12,14 @@ export const instant = z.union([z.string(), z.number()]).transform((value, conte
   return z.NEVER;
 });
 
-const person = z.object({ id: z.union([z.int(), z.string()]).nullish(), type: z.string().nullish(), blocked: z.boolean().nullish() }).nullish();
+const person = z
+  .object({
+    id: z.union([z.int(), z.string()]).nullish(),
+    name: z.string().nullish().catch(null),
+    type: z.string().nullish(),
+    blocked: z.boolean().nullish(),
+  })
+  .nullish();
 
 export const attachmentSchema = z.object({
   file_type: z.string().nullish(),

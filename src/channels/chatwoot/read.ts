@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../../domain/errors.ts';
 import { jsonOf } from './bounded-body.ts';
-import { conversationSchema, restMessageSchema } from './payload.ts';
+import { conversationSchema, instant, restMessageSchema } from './payload.ts';
 import type { RestMessage } from './payload.ts';
 import type { Call, Rest } from './rest.ts';
 
@@ -13,6 +13,7 @@ const messagesPage = z.object({ payload: z.array(restMessageSchema) });
 /** With the newest messages that the conversation itself carries, for tokens that may not list messages. */
 const shownConversation = z.object({
   ...conversationSchema.shape,
+  created_at: instant.nullish(),
   messages: z.array(restMessageSchema).nullish(),
   last_non_activity_message: restMessageSchema.nullish(),
 });
@@ -41,14 +42,15 @@ export async function listConversations(rest: Rest, of: { status: string; page: 
   return page.data.payload;
 }
 
-/** Gives the conversation to the bot. Uses the bot's token: a person's would assign the conversation to that person. */
-export async function setPending(rest: Rest, externalId: string, signal: AbortSignal): Promise<void> {
-  const call: Call = { operation: 'set_status', path: `${conversationPath(externalId)}/toggle_status`, body: { status: 'pending' } };
+/** `pending` gives the conversation to the bot, `open` to people. Uses the bot's token: a person's would assign it to that person. */
+export async function setStatus(rest: Rest, to: { externalId: string; status: 'pending' | 'open' }, signal: AbortSignal): Promise<void> {
+  const { externalId, status } = to;
+  const call: Call = { operation: 'set_status', path: `${conversationPath(externalId)}/toggle_status`, body: { status } };
   await ask(rest, { call, schema: z.unknown() }, signal);
 }
 
 /** True for "you may not read this", which a bot's token gets where only people may look. */
-export const isForbidden = (error: unknown): boolean => error instanceof ChatwootUnclear && error.code === 'channel_auth';
+export const isForbidden = (error: unknown): error is ChatwootUnclear => error instanceof ChatwootUnclear && error.code === 'channel_auth';
 
 async function ask<S extends z.ZodType>(rest: Rest, question: { call: Call; schema: S }, signal: AbortSignal): Promise<z.output<S>> {
   const { call, schema } = question;
