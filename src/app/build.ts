@@ -138,7 +138,17 @@ function registerHandlers(lifecycle: Lifecycle, parts: { workshop: Workshop | nu
  */
 export async function buildApp(config: Config, parts: Parts = {}): Promise<App> {
   const house = await layFoundations(config, parts);
-  const { mode, store, clock, telemetry } = house;
+  try {
+    return await furnish(house);
+  } catch (error) {
+    // An open store keeps the process alive.
+    await house.store.close();
+    throw error;
+  }
+}
+
+async function furnish(house: House): Promise<App> {
+  const { config, mode, store, clock, telemetry } = house;
   const { log } = telemetry;
   const lifecycle = createLifecycle({ clock, log });
   const intake = buildIntake(house, { wake: (laneId) => workshop?.engine.wake(laneId) });

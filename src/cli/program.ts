@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { CliDeps } from './cli-deps.ts';
 import { configCommand } from './config.ts';
+import { doctorCommand } from './doctor.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { startCommand } from './start.ts';
 import { versionCommand } from './version.ts';
@@ -14,6 +15,7 @@ export function createProgram(deps: CliDeps): Command {
     .addCommand(startCommand(deps), { isDefault: true })
     .addCommand(workerCommand(deps))
     .addCommand(configCommand(deps))
+    .addCommand(doctorCommand(deps))
     .addCommand(healthcheckCommand(deps))
     .addCommand(versionCommand(deps));
   return program;
