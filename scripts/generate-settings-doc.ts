@@ -50,7 +50,7 @@ export default defineConfig({
 - \`CHATWOOT_*\` in the environment make one org \`org_default\` with the channel \`chn_chatwoot\`, beside the orgs of the file. With neither, \`org_default\`
   has the playground.
 - \`OPENAI_MODEL\` with \`OPENAI_API_KEY\` or \`OPENAI_BASE_URL\` makes the model answer wherever no \`responder\` is set; otherwise the offline script answers.
-- \`DATABASE_URL\` and \`REDIS_URL\` are refused: PostgreSQL and Redis are not available in this version.
+- \`REDIS_URL\` is refused: the Redis engine is not available in this version.
 `;
 
 function innermost(schema: z.core.$ZodType): z.core.$ZodType {

@@ -24,7 +24,7 @@ export function bannerText(config: Config, started: Started): string {
     '',
     row('open', started.address ?? '-'),
     row('environment', `${config.settings.nodeEnv}, mode ${started.mode}, config ${config.file ?? 'from the environment'}`),
-    row('store', `${started.store} in ${config.settings.dataDir}`),
+    row('store', started.store === 'sqlite' ? `sqlite in ${config.settings.dataDir}` : started.store),
     row('engine', started.engine),
     ...channels.map((text, index) => row(index === 0 ? 'channels' : '', text)),
     '',

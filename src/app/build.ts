@@ -1,7 +1,6 @@
 import type { Config } from '../config/index.ts';
 import { readVersion } from '../config/index.ts';
 import { systemClock, systemRandom } from '../domain/clock.ts';
-import type { Clock } from '../domain/clock.ts';
 import { createIds } from '../domain/ids.ts';
 import { createHttp } from '../http/index.ts';
 import type { Http } from '../http/index.ts';
@@ -11,7 +10,6 @@ import type { Engine } from '../ports/engine.ts';
 import type { Intake } from '../ports/intake.ts';
 import type { Store } from '../ports/store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { openSqliteStore } from '../stores/sqlite/index.ts';
 import { createTelemetry } from '../telemetry/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import { connectChannels } from './channels.ts';
@@ -19,10 +17,10 @@ import { createEndings } from './endings.ts';
 import type { House } from './house.ts';
 import { createLifecycle } from './lifecycle.ts';
 import type { Lifecycle, StopResult } from './lifecycle.ts';
-import { meterStore } from './metered-store.ts';
 import { takesWebhooks, takesWork } from './mode.ts';
 import type { AppMode } from './mode.ts';
 import type { Parts } from './parts.ts';
+import { openStore } from './stores.ts';
 import { createSupervisor } from './supervisor.ts';
 import { buildIntake, buildWorkshop } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
@@ -53,28 +51,15 @@ export interface App {
   stop(): Promise<StopResult>;
 }
 
-async function openStore(config: Config, parts: Parts, deps: { clock: Clock; meter: Metrics }): Promise<Store> {
-  const { dataDir, acceptMaxWaiting, storeTimeoutMs } = config.settings;
-  const store = await openSqliteStore({
-    dataDir,
-    clock: deps.clock,
-    maxWaiting: acceptMaxWaiting,
-    timeoutMs: storeTimeoutMs,
-    thread: parts.clock === undefined,
-  });
-  const metered = meterStore(store, deps);
-  return parts.store?.(metered) ?? metered;
-}
-
 async function layFoundations(config: Config, parts: Parts): Promise<House> {
   const clock = parts.clock ?? systemClock;
   const newId = createIds(clock, parts.random ?? systemRandom);
   const own = createTelemetry({ level: config.settings.logLevel });
   const telemetry = { meter: own.meter, log: parts.log ?? own.log };
   const connections = connectChannels(config, { clock, newId, telemetry, parts });
-  const store = await openStore(config, parts, { clock, meter: telemetry.meter });
+  const { store, listen } = await openStore(config, parts, { clock, meter: telemetry.meter });
   const endings = createEndings({ reports: store.reports, clock });
-  return { config, mode: parts.role ?? config.settings.appMode, clock, newId, telemetry, store, connections, endings };
+  return { config, mode: parts.role ?? config.settings.appMode, clock, newId, telemetry, store, listen, connections, endings };
 }
 
 function buildOperate(house: House, engine: Engine | null): Operate {

@@ -7,6 +7,7 @@ import type { Metrics } from '../telemetry/index.ts';
 import type { Connections } from './channels.ts';
 import type { Endings } from './endings.ts';
 import type { AppMode } from './mode.ts';
+import type { Listen } from './stores.ts';
 
 /** Everything that was built, for whoever builds on it. */
 export interface House {
@@ -16,6 +17,8 @@ export interface House {
   newId: NewId;
   telemetry: Telemetry & { meter: Metrics };
   store: Store;
+  /** Tells of lanes that got work from other processes; null where there are none, or nothing to listen to. */
+  listen: Listen | null;
   connections: Connections;
   endings: Endings;
 }

@@ -135,12 +135,14 @@ export function buildWorkshop(house: House, { intake, supervisor }: { intake: In
   const loops = loopsOf(house, engine);
   let isStopping = false;
   let begun: Promise<void> = Promise.resolve();
+  let listening: AsyncDisposable | null = null;
 
   async function work(): Promise<void> {
     // What was missed enters before newer messages are answered, so that it is answered first.
     await within(FIRST_LOOK_MS, supervisor.run(reconciler.service), house);
     if (isStopping) return;
     engine.start(drain);
+    listening = house.listen?.(wake) ?? null;
     for (const loop of loops) void supervisor.run(loop);
     await warmUp(house);
   }
@@ -155,6 +157,7 @@ export function buildWorkshop(house: House, { intake, supervisor }: { intake: In
       isStopping = true;
       await Promise.all([supervisor.stop(), engine.stop(budgetMs * FINISHING)]);
       await begun;
+      await listening?.[Symbol.asyncDispose]();
     },
   };
 }

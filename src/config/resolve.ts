@@ -6,7 +6,7 @@ import type { Origins, TextLayer } from './layers.ts';
 import { resolveSettings } from './layers.ts';
 import type { Origin } from './origin.ts';
 import { fileProblems } from './problems.ts';
-import { checkTogether, noticesFor, refuseUnavailable } from './rules.ts';
+import { checkChannels, checkTogether, noticesFor, refuseUnavailable } from './rules.ts';
 import type { Settings } from './settings.ts';
 
 /** Everything that Chasqui was told, checked. */
@@ -48,10 +48,12 @@ export function resolveConfig(sources: Sources = {}): Config {
   const localeOrigin: Origin = locale === undefined ? { from: 'default' } : { from: 'file', name: fileName };
   const { settings, origins } = resolveSettings({ flags, env, file: { name: fileName, values } });
   checkTogether(settings);
+  const resolved = resolveOrgs(orgs, { settings, origins, env, fileName, locale: locale ?? 'en', localeOrigin, responder });
+  checkChannels(settings, resolved);
   return {
     settings,
     origins,
-    orgs: resolveOrgs(orgs, { settings, origins, env, fileName, locale: locale ?? 'en', localeOrigin, responder }),
+    orgs: resolved,
     notices: noticesFor(settings),
     file: file?.name ?? null,
   };

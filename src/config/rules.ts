@@ -1,4 +1,5 @@
 import { ConfigError } from '../domain/errors.ts';
+import type { OrgConfig } from './accounts.ts';
 import type { TextLayer } from './layers.ts';
 import type { Settings } from './settings.ts';
 
@@ -6,15 +7,13 @@ import type { Settings } from './settings.ts';
 export function refuseUnavailable(env: TextLayer): void {
   const redis = ['REDIS_URL', 'REDIS_HOST'].find((name) => env[name]);
   if (redis) throw new ConfigError(`${redis} is set, but the Redis engine is not available in this version. Unset it to run on the local engine.`);
-  if (env.DATABASE_URL) {
-    throw new ConfigError('DATABASE_URL is set, but PostgreSQL is not available in this version. Unset it to store in SQLite under DATA_DIR.');
-  }
 }
 
 function refusals(s: Settings): (string | false)[] {
   return [
     s.appMode !== 'all' &&
-      `APP_MODE=${s.appMode} splits intake from work over two processes, and needs a database that several processes can open. SQLite is held by one: use APP_MODE=all.`,
+      s.databaseUrl === undefined &&
+      `APP_MODE=${s.appMode} splits intake from work over two processes, and needs a database that several processes can open. SQLite is held by one: use APP_MODE=all, or set DATABASE_URL.`,
     s.drainDelayMs >= s.shutdownTimeoutMs &&
       `DRAIN_DELAY_MS (${s.drainDelayMs}) leaves nothing of SHUTDOWN_TIMEOUT_MS (${s.shutdownTimeoutMs}) to stop in. Lower the first or raise the second.`,
     s.storeTimeoutMs >= s.laneLeaseMs &&
@@ -28,6 +27,13 @@ function refusals(s: Settings): (string | false)[] {
 export function checkTogether(settings: Settings): void {
   const problems = refusals(settings).filter((line) => line !== false);
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+}
+
+/** The playground's platform is the process itself: a worker apart from it could show nothing there. */
+export function checkChannels(s: Settings, orgs: readonly OrgConfig[]): void {
+  const playground = orgs.some((org) => org.channels.some(({ connection }) => connection.kind === 'playground'));
+  if (s.appMode === 'all' || !playground) return;
+  throw new ConfigError(`APP_MODE=${s.appMode} cannot serve the playground, which lives in one process. Connect another channel (CHATWOOT_BASE_URL and its companions), or use APP_MODE=all.`);
 }
 
 /** What will work, though perhaps not as meant. */

@@ -17,10 +17,13 @@ export const TALK = {
 
 const PROCESS = {
   NODE_ENV: text('development', { about: '`production` makes the server reachable from outside and refuses administration without a token.' }),
-  APP_MODE: choice(['all', 'api', 'worker'], 'all', 'What this process does: everything, only the HTTP surface, or only the work. SQLite allows `all` only.'),
+  APP_MODE: choice(['all', 'api', 'worker'], 'all', 'What this process does: everything, only the HTTP surface, or only the work. `api` and `worker` apart need `DATABASE_URL`.'),
   PORT: whole({ min: 0, max: 65_535, fallback: 8_787 }, { about: 'Port of the HTTP server; 0 takes any free one.' }),
   HOST: text('127.0.0.1', { about: 'Address to listen on.', defaultText: '127.0.0.1 (0.0.0.0 when `NODE_ENV=production`)' }),
   DATA_DIR: text('.chasqui', { about: 'Folder of the SQLite file.' }),
+  DATABASE_URL: optionalText({ about: 'PostgreSQL (14 or newer) instead of SQLite, as `postgres://user:password@host:5432/database`.', secret: true }),
+  DATABASE_CONNECTIONS: whole({ min: 1, max: 100, fallback: 4 }, { about: 'Connections to PostgreSQL at the most, besides the one that listens.' }),
+  DATABASE_POOLED: flag(false, '`true` when `DATABASE_URL` leads to a pooler in transaction mode: then nothing is listened to, and work is found by asking.'),
   ADMIN_TOKEN: optionalText({ about: 'Bearer token of `/admin` and `/v1`. Without it they answer on loopback only, and not at all in production.', secret: true }),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info', 'The least severe lines that are logged.'),
   SHUTDOWN_TIMEOUT_MS: millis({ min: 1, max: 600_000, fallback: 10_000 }, 'The longest that a stop may take, all phases together.'),

@@ -98,7 +98,7 @@ describe('refusals name the key, the origin and the fix', () => {
     [{ APP_MODE: 'alles' }, ['APP_MODE', 'all, api, worker']],
     [{ RETENTION_IDENTITIES_DAYS: '7' }, ['RETENTION_IDENTITIES_DAYS', 'at least 8']],
     [{ OPENAI_BASE_URL: 'ftp://x' }, ['OPENAI_BASE_URL', 'http']],
-    [{ DATABASE_URL: 'postgres://u:hidden-word@h/d' }, ['DATABASE_URL', 'not available in this version']],
+    [{ DATABASE_URL: 'postgres://u:hidden-word@h/d', APP_MODE: 'worker' }, ['APP_MODE=worker', 'playground']],
     [{ REDIS_URL: 'redis://h' }, ['REDIS_URL', 'not available in this version']],
     [{ APP_MODE: 'api' }, ['APP_MODE=api', 'several processes']],
     [{ APP_MODE: 'worker' }, ['APP_MODE=worker', 'several processes']],

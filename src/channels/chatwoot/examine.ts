@@ -20,7 +20,7 @@ const MAX_LIST_PAGES = 8;
 
 export interface ExamineDeps {
   rest: Rest;
-  settings: Pick<ChatwootSettings, 'onOpen'>;
+  settings: Pick<ChatwootSettings, 'onOpen' | 'landingMs'>;
   clock: Clock;
   telemetry: Telemetry;
 }
@@ -51,8 +51,9 @@ async function takeBack(deps: ExamineDeps, of: { externalId: string; past: Writt
   const { rest, telemetry } = deps;
   const { externalId, past } = of;
   const trouble = await failureOf(setStatus(rest, { externalId, status: 'pending' }, signal));
+  // Without an answer it may have been done all the same, or be done in a moment.
+  if (trouble) await deps.clock.sleep(deps.settings.landingMs, signal);
   const conversation = await lookUp(rest, externalId, signal);
-  // Without an answer it may have been done all the same.
   if (trouble && conversation.status !== 'pending') throw trouble;
   const newest = written(await pageOf(rest, { conversation }, signal));
   const seen = past.at(-1)?.message.id ?? 0;
