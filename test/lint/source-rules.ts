@@ -20,14 +20,13 @@ const ROOMS: Record<string, { any: string[]; entry?: string[] }> = {
 const ANYTHING = new Set(['app', 'main.ts', 'index.ts']);
 /** Rooms of drivers: a folder each, which know nothing of one another. Files beside the folders are shared by all of the room. */
 const DRIVERS = new Set(['stores', 'engines', 'channels', 'responders']);
-/** Folders of a driver room that its drivers share. */
-const SHARED = new Set(['stores/sql']);
 
 /** Where a package may be imported; a package that is not here may be imported anywhere. */
 const PACKAGES: Record<string, string[]> = {
   fastify: ['http'],
   'node:sqlite': ['stores/sqlite'],
   'p-queue': ['engines/local'],
+  pg: ['stores/postgres'],
   ai: ['responders/model'],
   '@ai-sdk/openai-compatible': ['responders/model'],
   pino: ['telemetry'],
@@ -80,7 +79,7 @@ function siblingOf(from: string, to: string): string | null {
   const room = roomOf(from);
   if (!DRIVERS.has(room) || roomOf(to) !== room) return null;
   const isFolder = to.split('/').length > 2;
-  if (!isFolder || SHARED.has(driverOf(to)) || SHARED.has(driverOf(from)) || driverOf(from) === driverOf(to)) return null;
+  if (!isFolder || driverOf(from) === driverOf(to)) return null;
   return `${driverOf(from)} may not know its sibling ${driverOf(to)}`;
 }
 
