@@ -1,0 +1,166 @@
+import type { Action, Failpoint, Fate, Plan, Step } from './plan.ts';
+import { seeded } from './seeded.ts';
+import type { Seeded } from './seeded.ts';
+
+/** How long users are at it, ms. */
+const SPAN_MS = 2000;
+
+/** Points of the way of a message, in its order; those at which a process is worth killing. */
+export const KILL_POINTS = [
+  'append:before', 'append:after', 'claim:after', 'begin:before', 'begin:after', 'respond:before', 'respond:after', 'plan:before', 'plan:after',
+  'startPart:before', 'startPart:after', 'send:before', 'send:after', 'recordSent:before', 'recordSent:after', 'settle:before', 'settle:after',
+  'release:before', 'release:after', 'fail:before', 'fail:after', 'endPart:before', 'endPart:after', 'resend:after', 'readback:after', 'examine:after', 'setOwner:before',
+  'setOwner:after',
+] as const;
+
+/** Passed seldom, if at all. */
+const RARE = /^(fail|endPart|resend|readback)/;
+
+const FREEZE_POINTS = ['begin:after', 'respond:after', 'plan:after', 'startPart:after', 'send:before', 'send:after', 'recordSent:after', 'release:before'] as const;
+const STALL_POINTS = ['begin:after', 'respond:after', 'plan:before', 'plan:after', 'startPart:before', 'startPart:after', 'recordSent:before', 'settle:before', 'resend:before'] as const;
+const STORE_POINTS = [
+  'append', 'begin', 'plan', 'startPart', 'recordSent', 'settle', 'release', 'open', 'renew', 'claim', 'setOwner', 'endPart', 'known', 'setCursor', 'fail', 'resend',
+] as const;
+
+/** Texts that make the model fail for a while: each ends well within the attempts. */
+const PASSING = ['[fault:fail1]', '[fault:fail2]', '[fault:rate1]', '[fault:hang1]', '[fault:cut1]', '[fault:json1]', '[fault:empty1]'] as const;
+
+/** Texts that make the model slow, once. The first fault that a question names decides, so beside a text that always fails they would answer it. */
+const SLOW = ['[fault:delay1]', '[fault:drip1]'] as const;
+
+/** The world's faults come in moods, so that some schedules are about one kind and some about all. */
+const REST_MOODS: Plan['rest'][] = [
+  {},
+  { accept_then_reset: 0.3 },
+  { accept_then_500: 0.15, late_land: 0.15 },
+  { reset_before: 0.1, status: 0.1, rate_limited: 0.03, hang: 0.05 },
+  { accept_then_reset: 0.08, accept_then_500: 0.05, late_land: 0.05, reset_before: 0.05, status: 0.05, hang: 0.03, delay: 0.1 },
+];
+const WEBHOOK_MOODS: Plan['webhook'][] = [
+  {},
+  { duplicate: 0.2, double: 0.2 },
+  { drop: 0.15, delay: 0.2, reorder: 0.2 },
+  { duplicate: 0.1, double: 0.1, drop: 0.05, delay: 0.1, reorder: 0.1, bad_signature: 0.03, stale_timestamp: 0.03 },
+];
+
+interface Drawing {
+  draw: Seeded;
+  conversations: number;
+  taken: ReadonlySet<number>;
+  failing: ReadonlySet<number>;
+}
+
+/** The schedule of a seed. */
+export function drawPlan(seed: number): Plan {
+  const draw = seeded(seed);
+  const conversations = draw.int(2, 6);
+  const taken = new Set(draw.chance(0.35) ? [draw.int(1, conversations)] : []);
+  const failing = new Set(draw.chance(0.35) ? [draw.int(1, conversations)].filter((each) => !taken.has(each)) : []);
+  const poisoned = draw.chance(0.08);
+  const talk = drawTalk({ draw, conversations, taken, failing });
+  const troubles = poisoned ? [] : drawTroubles(draw);
+  return {
+    seed,
+    spanMs: SPAN_MS,
+    steps: [...talk, ...(poisoned ? [poison(draw, untaken(conversations, taken))] : []), ...troubles].toSorted((a, b) => a.at - b.at),
+    lives: poisoned ? [] : drawLives(draw),
+    rest: draw.pick(REST_MOODS),
+    webhook: draw.pick(WEBHOOK_MOODS),
+    model: draw.chance(0.5) ? { delay: 0.2 } : {},
+    shuffle: draw.chance(0.3),
+    catchUp: draw.chance(0.85),
+    env: { BURST_STRATEGY: draw.chance(0.25) ? 'queue' : 'coalesce', ...(poisoned ? { QUEUE_MAX_CRASHES: '3', LANE_LEASE_MS: '3000' } : {}) },
+    planted: null,
+  };
+}
+
+const untaken = (conversations: number, taken: ReadonlySet<number>): number[] =>
+  Array.from({ length: conversations }, (_, index) => index + 1).filter((each) => !taken.has(each));
+
+/** A message that kills its process. Nothing else kills in such a schedule, so only this one may be found guilty. */
+function poison(draw: Seeded, among: number[]): Step {
+  const conversation = draw.pick(among);
+  return say({ conversation, number: 99, at: draw.int(0, SPAN_MS / 2), text: '[poison]', fate: 'apology_crashed' });
+}
+
+function say(said: { conversation: number; number: number; at: number; text: string; fate?: Fate; copies?: number }): Step & { do: 'say' } {
+  const { conversation, number, at, text, fate = 'answer', copies = 1 } = said;
+  const tag = `[m:${conversation}.${number}]`;
+  return { at, do: 'say', conversation, tag, text: `${text} ${tag}`.trim(), copies, fate };
+}
+
+function drawTalk(drawing: Drawing): Step[] {
+  const { draw, conversations, taken, failing } = drawing;
+  const steps: Step[] = [];
+  const total = draw.int(6, 20);
+  const last = new Map<number, number>();
+  let at = 0;
+  while (steps.length < total) {
+    const conversation = draw.int(1, conversations);
+    const burst = draw.chance(0.3) ? draw.int(2, 4) : 1;
+    at = draw.int(0, SPAN_MS);
+    for (let nth = 0; nth < burst; nth++) {
+      const number = (last.get(conversation) ?? 0) + 1;
+      last.set(conversation, number);
+      steps.push(say({ conversation, number, at: at + nth * draw.int(0, 25), copies: draw.chance(0.08) ? 2 : 1, text: words(drawing, conversation) }));
+    }
+  }
+  for (const conversation of failing) steps.push(say({ conversation, number: 90, at: draw.int(0, SPAN_MS), text: '[fault:fail]', fate: 'apology' }));
+  for (const conversation of taken) {
+    const how = draw.pick(['agent_reply', 'assigned', 'opened'] as const);
+    steps.push(say({ conversation, number: 80, at: 0, text: 'hello' }));
+    steps.push({ at: draw.int(SPAN_MS * 0.3, SPAN_MS * 0.8), do: 'take_over', conversation, how });
+  }
+  return steps;
+}
+
+/** What a message says beside its tag. Faults stay out of conversations that people take over: nobody may ever ask the model about those. */
+function words({ draw, taken, failing }: Drawing, conversation: number): string {
+  if (draw.chance(0.15)) return '[long] tell me everything';
+  if (!taken.has(conversation) && draw.chance(0.15)) return draw.pick(failing.has(conversation) ? PASSING : [...PASSING, ...SLOW]);
+  return draw.pick(['hello', 'where is my order?', '¿a qué hora abren?', 'thanks', 'one more thing']);
+}
+
+/** What happens to the process from outside. */
+function drawTroubles(draw: Seeded): Step[] {
+  const steps: Step[] = [];
+  if (draw.chance(0.35)) steps.push({ at: draw.int(100, SPAN_MS), do: 'kill', ms: draw.int(0, 900) });
+  if (draw.chance(0.25)) steps.push({ at: draw.int(100, SPAN_MS), do: 'deploy', ms: draw.int(0, 400) });
+  if (draw.chance(0.25)) steps.push({ at: draw.int(100, SPAN_MS), do: 'freeze', ms: draw.int(300, 1500) });
+  if (draw.chance(0.1)) steps.push({ at: draw.int(0, SPAN_MS / 2), do: 'no_webhooks', ms: draw.int(200, 1000) });
+  return steps;
+}
+
+/** What up to three lives of the process do to themselves. */
+function drawLives(draw: Seeded): Failpoint[][] {
+  return Array.from({ length: draw.int(1, 3) }, () => {
+    const points = Array.from({ length: draw.int(0, 2) }, () => failpoint(draw));
+    return draw.chance(0.85) ? [...points, killPoint(draw), killPoint(draw)] : points;
+  });
+}
+
+/** The first of the two that a life comes by ends it. */
+function killPoint(draw: Seeded): Failpoint {
+  const point = draw.pick(KILL_POINTS);
+  return { point, nth: RARE.test(point) ? 1 : draw.int(1, 5), action: { do: 'kill' } };
+}
+
+function failpoint(draw: Seeded): Failpoint {
+  const nth = draw.int(1, 6);
+  const kind = draw.pick(['freeze', 'stall', 'refuse', 'lose_answer', 'lose_wake', 'lose_renewals'] as const);
+  switch (kind) {
+    case 'freeze':
+      return { point: draw.pick(FREEZE_POINTS), nth, action: { do: kind, ms: draw.int(700, 1600) } };
+    case 'stall':
+      return { point: draw.pick(STALL_POINTS), nth, action: { do: kind, ms: draw.int(700, 2000) } };
+    case 'lose_renewals':
+      return { point: draw.pick(['claim:after', 'begin:after', 'startPart:after']), nth, action: { do: kind, ms: draw.int(700, 3000) } };
+    case 'lose_wake':
+      return { point: 'append:after', nth, action: { do: kind } };
+    case 'refuse':
+    case 'lose_answer': {
+      const action: Action = { do: kind };
+      return { point: `${draw.pick(STORE_POINTS)}:${kind === 'refuse' ? 'before' : 'after'}`, nth, action };
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { PlantedBug } from './planted.ts';
+import type { Plan, Step } from './plan.ts';
+import { seeded } from './seeded.ts';
+import type { Seeded } from './seeded.ts';
+
+/** A schedule made to meet one bug; without the bug it must pass. */
+export function plantedPlan(bug: PlantedBug, seed: number): Plan {
+  const draw = seeded(seed);
+  const calm: Plan = {
+    seed, spanMs: 1200, steps: talk(draw, { conversations: 3, each: 3 }), lives: [], rest: {}, webhook: {}, model: {}, shuffle: false, catchUp: false, env: {}, planted: bug,
+  };
+  const killAt = (point: string): Plan['lives'] => [[{ point, nth: draw.int(1, 4), action: { do: 'kill' } }]];
+  switch (bug) {
+    case 'ack-before-commit':
+      return { ...calm, lives: killAt('append:before') };
+    case 'send-before-store':
+      return { ...calm, lives: killAt('plan:before') };
+    case 'check-then-insert':
+      return { ...calm, webhook: { double: 0.8 }, env: { GOVERNOR_DEDUPE_ENABLED: 'false' } };
+    case 'no-sweeper':
+      return { ...calm, env: { SWEEP_INTERVAL_MS: '600000' } };
+    case 'no-read-back':
+      return { ...calm, rest: { accept_then_reset: 0.4 }, webhook: { drop: 0.4 } };
+    case 'no-catch-up':
+      return { ...calm, catchUp: true, webhook: { drop: 0.3 } };
+    case 'late-append':
+      return { ...calm, steps: talk(draw, { conversations: 1, each: 10 }) };
+    case 'shared-conversation':
+      return { ...calm, steps: talk(draw, { conversations: 5, each: 4 }), model: { delay: 0.5 } };
+    case 'deaf-to-takeover':
+      return { ...calm, steps: takenEarly(draw, calm.steps), spanMs: 2500 };
+    case 'no-fence':
+      return stalledResend(calm);
+  }
+}
+
+/**
+ * A part is left in `sending` by a kill. Two workers of the next life, the second on a lease that the first could not renew, both find
+ * nothing on the platform, and both come to send it again: only the fence stops the first. No webhooks, or the echo of what
+ * the first sent would.
+ */
+function stalledResend(calm: Plan): Plan {
+  return {
+    ...calm,
+    spanMs: 6000,
+    steps: [step(1, 1, 0), { at: 200, do: 'no_webhooks', ms: 5800 }],
+    env: { LOCAL_QUEUE_CONCURRENCY: '2' },
+    lives: [
+      [{ point: 'startPart:after', nth: 1, action: { do: 'kill' } }],
+      [
+        { point: 'claim:after', nth: 1, action: { do: 'lose_renewals', ms: 6000 } },
+        { point: 'resend:before', nth: 1, action: { do: 'stall', ms: 800 } },
+        { point: 'resend:before', nth: 2, action: { do: 'stall', ms: 400 } },
+        { point: 'send:after', nth: 1, action: { do: 'stall', ms: 1000 } },
+      ],
+    ],
+  };
+}
+
+const step = (conversation: number, number: number, at: number): Step => {
+  const tag = `[m:${conversation}.${number}]`;
+  return { at, do: 'say', conversation, tag, text: `hello ${tag}`, copies: 1, fate: 'answer' };
+};
+
+function takenEarly(draw: Seeded, steps: Step[]): Step[] {
+  const late = [50, 51, 52].map((number, index) => step(1, number, 1600 + index * draw.int(100, 250)));
+  const all: Step[] = [...steps, { at: 300, do: 'take_over', conversation: 1, how: 'agent_reply' }, ...late];
+  return all.toSorted((a, b) => a.at - b.at);
+}
+
+function talk(draw: Seeded, size: { conversations: number; each: number }): Step[] {
+  const steps: Step[] = [];
+  for (let conversation = 1; conversation <= size.conversations; conversation++) {
+    let at = draw.int(0, 100);
+    for (let number = 1; number <= size.each; number++, at += draw.int(30, 150)) steps.push(step(conversation, number, at));
+  }
+  return steps.toSorted((a, b) => a.at - b.at);
+}
