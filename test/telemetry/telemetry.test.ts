@@ -28,7 +28,6 @@ describe('metrics', () => {
     const labels = Object.fromEntries(Object.entries(METRICS).map(([name, row]) => [name, `${row.type} ${row.labels.join()}`]));
     expect(labels).toMatchObject({
       job_duration_seconds: 'histogram job_type,org_id,status',
-      job_queue_depth: 'gauge job_type,org_id',
       job_retry_count: 'counter job_type,org_id',
       api_request_duration_seconds: 'histogram endpoint,method,status',
       api_request_count: 'counter endpoint,method,status',
