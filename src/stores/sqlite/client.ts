@@ -5,6 +5,9 @@ import type { PortName, Submit } from '../commands.ts';
 import type { Call, Reply } from './batch.ts';
 import type { FromThread, ThreadData, ToThread } from './thread.ts';
 
+/** So many calls do not wait for the end of the event loop's turn: the thread would idle while this one reads 64 requests. */
+const POST_AT = 16;
+
 interface Waiting {
   command: string;
   deadline: number;
@@ -71,7 +74,9 @@ export class ThreadClient {
       const id = ++this.#lastId;
       this.#waiting.set(id, { command, deadline: clock.monotonic() + timeoutMs, resolve, reject });
       this.#unanswered += 1;
-      if (this.#outbox.push({ id, port, method, args, expiresAt: clock.now() + timeoutMs }) === 1) setImmediate(() => this.#flush());
+      const queued = this.#outbox.push({ id, port, method, args, expiresAt: clock.now() + timeoutMs });
+      if (queued === 1) setImmediate(() => this.#flush());
+      if (queued >= POST_AT) this.#flush();
       void this.#watchDeadlines();
     });
 
