@@ -115,7 +115,7 @@ function countTokens(turnOf: TurnOf, answer: Pick<Reply, 'model' | 'usage'>): vo
   meter.count('llm_tokens_total', { ...labels, direction: 'output' }, answer.usage.outputTokens);
 }
 
-/** Two deadlines: the responder's own, and the hard end of the attempt. */
+/** Ends at the responder's own deadline or at the hard end of the attempt, whichever comes first. */
 function respond(turnOf: TurnOf, task: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
   const { clock } = turnOf.work.deps;
   const { respondMs, attemptMs } = turnOf.work.settings;

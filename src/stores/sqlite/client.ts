@@ -24,7 +24,7 @@ export interface ClientOptions {
   clock: Clock;
 }
 
-/** This process's end of the store thread. Calls made in one turn of the event loop travel together. */
+/** This process's end of the store thread. Calls made in one turn of the event loop travel together, up to {@link POST_AT}. */
 export class ThreadClient {
   readonly #options: ClientOptions;
   readonly #worker: Worker;

@@ -19,9 +19,6 @@ select case when lane.lease_until > ?1 and job.state = 'running' then 'active' w
 from lane join job on job.lane_id = lane.id and job.seq > lane.done_seq
 where lane.last_seq > lane.done_seq and job.state in ('scheduled', 'available', 'running', 'retryable') group by bucket
 
--- name: deadCount
-select count(*) as count from job where state = 'dead'
-
 -- name: oldestWaiting
 select min(job.created_at) as at from lane join job on job.lane_id = lane.id and job.seq > lane.done_seq
 where lane.last_seq > lane.done_seq and job.state in ('available', 'retryable', 'scheduled') and job.not_before <= ?1

@@ -17,7 +17,7 @@ export interface ThreadData {
 /** Calls in one transaction at the most: bounds how long the last of them waits. */
 const BATCH_MAX = 512;
 
-export type FromThread = { kind: 'open' } | { kind: 'refused'; code: string; message: string } | { kind: 'replies'; replies: ReturnType<Batches['run']> } | { kind: 'closed' };
+export type FromThread = { kind: 'open' } | { kind: 'refused'; code: string; message: string } | { kind: 'replies'; replies: ReturnType<Batches['run']> };
 export type ToThread = { kind: 'calls'; calls: Call[] } | { kind: 'close' };
 
 function serve(data: ThreadData): void {
@@ -31,7 +31,6 @@ function serve(data: ThreadData): void {
     while (message) {
       if (message.kind === 'close') {
         db.close();
-        post({ kind: 'closed' });
         return port.close();
       }
       const calls = message.calls;
