@@ -72,7 +72,7 @@ async function openBench(plan: LanePlan, parts: { policy?: TurnPolicy; onJob?: (
   const store = await openSqliteStore({ dataDir: plan.dataDir, clock: systemClock });
   const engine = createLocalEngine(
     { mailbox: store.mailbox, clock: systemClock, telemetry },
-    { owner: 'bench', concurrency: plan.concurrency, maxPerClaim: MAX_PER_CLAIM, leaseMs: LEASE_MS, orgCap: 0 },
+    { owner: 'bench', concurrency: plan.concurrency, maxPerClaim: MAX_PER_CLAIM, leaseMs: LEASE_MS, shares: () => ({ cap: 0, orgs: new Map() }) },
   );
   const drain = createWork(
     {

@@ -61,7 +61,7 @@ function buildEngine(house: House): Engine {
   const { localQueueConcurrency, localQueueMaxSize, laneLeaseMs, orgMaxConcurrency } = config.settings;
   return createLocalEngine(
     { mailbox: store.mailbox, clock, telemetry },
-    { owner: `${process.pid}-${newId('op')}`, concurrency: localQueueConcurrency, maxPerClaim: localQueueMaxSize, leaseMs: laneLeaseMs, orgCap: orgMaxConcurrency },
+    { owner: `${process.pid}-${newId('op')}`, concurrency: localQueueConcurrency, maxPerClaim: localQueueMaxSize, leaseMs: laneLeaseMs, shares: () => ({ cap: orgMaxConcurrency, orgs: new Map() }) },
   );
 }
 

@@ -1,26 +1,36 @@
 import type { Claimed } from '../domain/lane.ts';
 import type { LaneId } from '../domain/ids.ts';
+import type { EngineMode } from './controls.ts';
 
 export interface EngineStats {
-  mode: 'local';
+  /** Where wake-ups come from at this moment. */
+  mode: EngineMode;
+  /** Lanes in hand, and how many there may be. */
   active: number;
   concurrency: number;
-  paused: boolean;
   /** Lanes drained without and with an error since the start. */
   succeeded: number;
   failed: number;
 }
 
+/** How a lane was left. */
+export interface Drained {
+  /** Milliseconds until its first open job may run; null: nothing is open, or it is not ours to say. */
+  nextInMs: number | null;
+}
+
+/** Works on a lane until nothing in it may run now. Never rejects because of the work itself. */
+export type Drain = (claimed: Claimed, signal: AbortSignal) => Promise<Drained>;
+
 /** Decides when and where lanes run. The store decides what is true. */
 export interface Engine {
-  /** A hint, after the commit: may be lost or doubled. */
-  wake(laneId: LaneId): void;
-  start(drain: (claimed: Claimed, signal: AbortSignal) => Promise<void>): void;
-  /** Stops taking lanes; those in hand go on. */
-  pause(): void;
-  resume(): void;
+  /** A hint, after the commit, that the lane has work which may run in `inMs` (0: now). May be lost or doubled. */
+  wake(laneId: LaneId, inMs?: number): void;
+  start(drain: Drain): void;
   /** Looks for work at once, as the sweeper does when a hint may have been lost. Returns how many lanes it took. */
   sweep(): Promise<number>;
+  /** Lanes in hand at the most, from now on. Those in hand go on. */
+  scale(concurrency: number): void;
   stats(): EngineStats;
   /** Stops taking lanes, waits until `deadlineMs` for those in hand, then aborts them so that they hand back. */
   stop(deadlineMs: number): Promise<void>;

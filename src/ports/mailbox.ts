@@ -1,3 +1,4 @@
+import type { ShareRequest } from '../domain/fair-share.ts';
 import type { ChannelId, ConversationId, JobId, LaneId, MessageId, OrgId } from '../domain/ids.ts';
 import type { NewJob, Outcome } from '../domain/job.ts';
 import type { Claimed, Lease, OpenLane } from '../domain/lane.ts';
@@ -54,8 +55,8 @@ export interface ClaimRequest {
   /** Lanes at most. */
   limit: number;
   leaseMs: number;
-  /** Live leases one org may hold; derived from the leases themselves. 0: no cap. */
-  orgCap: number;
+  /** Whose turn it is. Caps are derived from the live leases themselves. */
+  share: ShareRequest;
   /** Only these lanes (a wake-up's), instead of whatever is due. */
   only?: LaneId[];
 }
@@ -96,7 +97,10 @@ export interface Mailbox {
   amend(amendment: Amendment): Promise<{ known: boolean }>;
   /** Adds a job that is not a message. */
   addJob(job: NewJob & { orgId: OrgId; laneId: LaneId }): Promise<{ jobId: JobId; laneId: LaneId }>;
-  /** Takes up to `limit` lanes that have work which may run now and no live lease, lowest rank first. */
+  /**
+   * Takes up to `limit` lanes that have work which may run now and no live lease, in the order in which their orgs may start
+   * them; within an org by priority, then by rank. Lanes of what is paused are not taken.
+   */
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /** Reads the unfinished jobs together with `last_seq`. */
   open(lease: Lease): Promise<OpenLane>;

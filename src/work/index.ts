@@ -6,8 +6,9 @@
  *   begin ▸ handle ▸ complete                          for other kinds of jobs: run-job.ts
  */
 import { LeaseLost } from '../domain/errors.ts';
-import { isTaken, type Claimed, type OpenLane } from '../domain/lane.ts';
+import { isTaken, type OpenLane } from '../domain/lane.ts';
 import type { OpenJob } from '../domain/job.ts';
+import type { Drain, Drained } from '../ports/engine.ts';
 import { deliver } from './deliver.ts';
 import { AGAIN, type Hold, type Step, type Work, type WorkDeps, type WorkSettings } from './deps.ts';
 import { Landings, Patience } from './landings.ts';
@@ -22,7 +23,7 @@ export type { JobHandler, TurnPolicy, WorkDeps, WorkSettings } from './deps.ts';
 const REST_MS = 1000;
 
 /** Makes the function that drains claimed lanes. It resolves when the lane is given back, or was lost. */
-export function createWork(deps: WorkDeps, settings: WorkSettings): (claimed: Claimed, signal: AbortSignal) => Promise<void> {
+export function createWork(deps: WorkDeps, settings: WorkSettings): Drain {
   const work: Work = { deps, settings, quarantine: new Quarantine(), landings: new Landings(), patience: new Patience() };
   const heartbeat = new Heartbeat(deps, settings.leaseMs);
   return async (claimed, signal) => {
@@ -34,9 +35,10 @@ export function createWork(deps: WorkDeps, settings: WorkSettings): (claimed: Cl
     const held = { lease: claimed.lease, stop };
     heartbeat.add(held);
     try {
-      await drain(work, hold, claimed.open);
+      return await drain(work, hold, claimed.open);
     } catch (error) {
       await abandon(work, hold, error);
+      return NOT_OURS;
     } finally {
       heartbeat.remove(held);
       signal.removeEventListener('abort', forward);
@@ -44,18 +46,22 @@ export function createWork(deps: WorkDeps, settings: WorkSettings): (claimed: Cl
   };
 }
 
-async function drain(work: Work, hold: Hold, first: OpenLane): Promise<void> {
+async function drain(work: Work, hold: Hold, first: OpenLane): Promise<Drained> {
   const { mailbox } = work.deps;
   const { lease, signal } = hold;
   let open = first;
   for (;;) {
     const step = signal.aborted ? PARK_NOW : await nextStep(work, hold, open);
-    if (step.kind === 'park') return void (await mailbox.release(lease, { parkMs: step.ms }));
-    if (step.kind === 'drained' && (await mailbox.release(lease, { drained: open.seen })) === 'released') return;
+    if (step.kind === 'park') {
+      await mailbox.release(lease, { parkMs: step.ms });
+      return { nextInMs: step.ms };
+    }
+    if (step.kind === 'drained' && (await mailbox.release(lease, { drained: open.seen })) === 'released') return { nextInMs: null };
     open = await mailbox.open(lease);
   }
 }
 
+const NOT_OURS: Drained = { nextInMs: null };
 const PARK_NOW: Step = { kind: 'park', ms: 0 };
 
 async function nextStep(work: Work, hold: Hold, open: OpenLane): Promise<Step | { kind: 'drained' }> {

@@ -80,24 +80,24 @@ export function claimSuite(harness: Harness): void {
 
     test('holds within one claim and over several, and leaves other orgs alone', async (s) => {
       await three(s);
-      const first = await s.claim({ orgCap: 2 });
+      const first = await s.claim({ share: { now: 0, cap: 2, orgs: [] } });
       expect(first.claimed.map((each) => each.lease.orgId).sort()).toEqual([ORG, ORG, OTHER_ORG]);
-      expect((await s.claim({ orgCap: 2 })).claimed).toEqual([]);
+      expect((await s.claim({ share: { now: 0, cap: 2, orgs: [] } })).claimed).toEqual([]);
     });
 
     test('is derived from live leases: a crash gives the place back with the lease', async (s) => {
       await three(s);
-      await s.claim({ orgCap: 2, limit: 2 });
+      await s.claim({ share: { now: 0, cap: 2, orgs: [] }, limit: 2 });
       s.advance(LEASE_MS + 1);
-      const again = await s.claim({ orgCap: 2 });
+      const again = await s.claim({ share: { now: 0, cap: 2, orgs: [] } });
       expect(again.claimed.filter((each) => each.lease.orgId === ORG)).toHaveLength(2);
     });
 
     test('a released lane frees its place', async (s) => {
       await three(s);
-      const { claimed } = await s.claim({ orgCap: 1 });
+      const { claimed } = await s.claim({ share: { now: 0, cap: 1, orgs: [] } });
       await s.store.mailbox.release(claimed[0]!.lease, { parkMs: 60_000 });
-      expect((await s.claim({ orgCap: 1 })).claimed.filter((each) => each.lease.orgId === ORG)).toHaveLength(1);
+      expect((await s.claim({ share: { now: 0, cap: 1, orgs: [] } })).claimed.filter((each) => each.lease.orgId === ORG)).toHaveLength(1);
     });
 
     test('a lease that a clock set back left in the future holds no place', async (s) => {
@@ -105,14 +105,14 @@ export function claimSuite(harness: Harness): void {
       await s.claimOne();
       s.advance(-10 * MAX_PARK_MS);
       await s.arrive({ conversation: 'b' });
-      const { claimed } = await s.claim({ orgCap: 2, limit: 2 });
+      const { claimed } = await s.claim({ share: { now: 0, cap: 2, orgs: [] }, limit: 2 });
       expect(claimed).toHaveLength(2);
     });
 
     test('a capped lane is not announced as claimable now', async (s) => {
       await s.arrive({ conversation: 'a' });
       await s.arrive({ conversation: 'b' });
-      expect((await s.claim({ orgCap: 1 })).nextInMs).toBe(LEASE_MS);
+      expect((await s.claim({ share: { now: 0, cap: 1, orgs: [] } })).nextInMs).toBe(LEASE_MS);
     });
   });
 

@@ -96,7 +96,7 @@ export class Scene {
   }
 
   claim(over: Partial<ClaimRequest> = {}): ReturnType<Store['mailbox']['claim']> {
-    return this.store.mailbox.claim({ owner: 'w1', limit: 10, leaseMs: LEASE_MS, orgCap: 0, ...over });
+    return this.store.mailbox.claim({ owner: 'w1', limit: 10, leaseMs: LEASE_MS, share: { now: 0, cap: 0, orgs: [] }, ...over });
   }
 
   async claimOne(over: Partial<ClaimRequest> = {}): Promise<Claimed> {

@@ -130,7 +130,7 @@ describe.skipIf(!bin)('two processes on one PostgreSQL', () => {
 
   it('keep the cap of an org together', async () => {
     await Promise.all(Array.from({ length: 30 }, (_, i) => a.arrive({ conversation: `c${i}` })));
-    const rounds = await Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 ? a : b).claim({ limit: 3, orgCap: 4 })));
+    const rounds = await Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 ? a : b).claim({ limit: 3, share: { now: 0, cap: 4, orgs: [] } })));
     expect(rounds.flatMap((each) => each.claimed)).toHaveLength(4);
   });
 

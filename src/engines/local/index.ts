@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import type { Clock } from '../../domain/clock.ts';
+import { FairShare, type ShareRules } from '../../domain/fair-share.ts';
 import type { LaneId } from '../../domain/ids.ts';
 import type { Claimed } from '../../domain/lane.ts';
-import type { Engine, EngineStats } from '../../ports/engine.ts';
+import type { Drain, Engine, EngineStats } from '../../ports/engine.ts';
 import type { Mailbox } from '../../ports/mailbox.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 
@@ -16,16 +17,14 @@ export interface LocalEngineDeps {
 export interface LocalEngineSettings {
   /** Names this process in the leases. */
   owner: string;
-  /** Lanes drained at once. */
+  /** Lanes drained at once, until {@link Engine.scale} says otherwise. */
   concurrency: number;
   /** Lanes taken by one claim at the most. */
   maxPerClaim: number;
   leaseMs: number;
-  /** Live leases one org may hold; 0: no cap. */
-  orgCap: number;
+  /** What each org is entitled to. Asked at each claim. */
+  shares: () => ShareRules;
 }
-
-type Drain = (claimed: Claimed, signal: AbortSignal) => Promise<void>;
 
 /** How soon to look again after the store failed, ms. */
 const LOOK_AGAIN_MS = 1000;
@@ -34,7 +33,7 @@ const LOOK_AGAIN_MS = 1000;
  * Claims straight from the store into a p-queue. Looks when it is woken, when a slot gets free, and when the store said that
  * the next lane will be due; so a lost wake-up costs a look, never a message.
  *
- * States: `idle` (before start, paused, stopped) → `resting` (nothing to do until a wake-up or the alarm) ⇄ `looking` (a claim
+ * States: `idle` (before start, stopped) → `resting` (nothing to do until a wake-up or the alarm) ⇄ `looking` (a claim
  * is under way) ⇄ `look-again` (woken meanwhile).
  */
 class LocalEngine implements Engine {
@@ -42,9 +41,9 @@ class LocalEngine implements Engine {
   readonly #settings: LocalEngineSettings;
   readonly #queue: PQueue;
   readonly #work = new AbortController();
+  readonly #share: FairShare;
   #drain: Drain | null = null;
   #state: 'idle' | 'resting' | 'looking' | 'look-again' = 'idle';
-  #paused = false;
   #alarm = new AbortController();
   #look: Promise<number> = Promise.resolve(0);
   #ended = { succeeded: 0, failed: 0 };
@@ -52,6 +51,7 @@ class LocalEngine implements Engine {
   constructor(deps: LocalEngineDeps, settings: LocalEngineSettings) {
     this.#deps = deps;
     this.#settings = settings;
+    this.#share = new FairShare(settings.shares);
     this.#queue = new PQueue({ concurrency: settings.concurrency });
     setMaxListeners(0, this.#work.signal);
   }
@@ -66,12 +66,8 @@ class LocalEngine implements Engine {
     void this.sweep();
   }
 
-  pause(): void {
-    this.#paused = true;
-  }
-
-  resume(): void {
-    this.#paused = false;
+  scale(concurrency: number): void {
+    this.#queue.concurrency = concurrency;
     void this.sweep();
   }
 
@@ -85,8 +81,7 @@ class LocalEngine implements Engine {
   }
 
   stats(): EngineStats {
-    const { concurrency } = this.#settings;
-    return { mode: 'local', active: this.#queue.pending, concurrency, paused: this.#paused, ...this.#ended };
+    return { mode: 'local', active: this.#queue.pending, concurrency: this.#queue.concurrency, ...this.#ended };
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -125,8 +120,8 @@ class LocalEngine implements Engine {
   }
 
   #free(): number {
-    if (this.#paused || !this.#drain) return 0;
-    const free = this.#settings.concurrency - this.#queue.pending - this.#queue.size;
+    if (!this.#drain) return 0;
+    const free = this.#queue.concurrency - this.#queue.pending - this.#queue.size;
     return Math.min(free, this.#settings.maxPerClaim);
   }
 
@@ -134,9 +129,10 @@ class LocalEngine implements Engine {
   async #claim(): Promise<{ taken: number; restMs: number | null }> {
     const limit = this.#free();
     if (limit <= 0) return { taken: 0, restMs: null };
-    const { owner, leaseMs, orgCap } = this.#settings;
+    const { owner, leaseMs } = this.#settings;
     try {
-      const { claimed, nextInMs } = await this.#deps.mailbox.claim({ owner, limit, leaseMs, orgCap });
+      const { claimed, nextInMs } = await this.#deps.mailbox.claim({ owner, limit, leaseMs, share: this.#share.request() });
+      this.#share.took(claimed.map(({ lease }) => lease.orgId));
       for (const lane of claimed) this.#add(lane);
       return { taken: claimed.length, restMs: nextInMs };
     } catch (error) {

@@ -108,7 +108,7 @@ function claimCommand(deps: MailboxDeps): Command {
   return batch<Mailbox['claim'], ClaimRow>({
     name: 'claim',
     encode: (request: ClaimRequest) => ({
-      owner: deps.claimant(request.owner), most: request.limit, lease_ms: whole(request.leaseMs), cap: request.orgCap, lanes: request.only ?? null,
+      owner: deps.claimant(request.owner), most: request.limit, lease_ms: whole(request.leaseMs), cap: request.share.cap, lanes: request.only ?? null,
       highest: deps.highest(),
     }),
     decode: decodeClaim,

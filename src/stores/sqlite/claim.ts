@@ -91,14 +91,14 @@ function take(ctx: Context, lane: Candidate, request: ClaimRequest): Claimed {
 /** Lanes in rank order, without those of orgs that hold their share of live leases already. */
 function pick(ctx: Context, candidates: Iterable<Candidate>, request: ClaimRequest): Candidate[] {
   const held = new Map<string, number>();
-  if (request.orgCap > 0) {
+  if (request.share.cap > 0) {
     for (const row of ctx.q.all<{ org_id: string; held: number }>('liveLeases', ctx.now())) held.set(row.org_id, row.held);
   }
   const picked: Candidate[] = [];
   for (const lane of candidates) {
     if (picked.length >= request.limit) break;
     const count = held.get(lane.org_id) ?? 0;
-    if (request.orgCap > 0 && count >= request.orgCap) continue;
+    if (request.share.cap > 0 && count >= request.share.cap) continue;
     held.set(lane.org_id, count + 1);
     picked.push(lane);
   }

@@ -150,7 +150,7 @@ function claim(state: State, request: ClaimRequest): ClaimResult {
   const claimed: ClaimResult['claimed'] = [];
   for (const lane of free) {
     if (claimed.length >= request.limit) break;
-    if (request.orgCap > 0 && liveOf(state, lane.orgId, now).length >= request.orgCap) continue;
+    if (request.share.cap > 0 && liveOf(state, lane.orgId, now).length >= request.share.cap) continue;
     take(state, lane, request);
     claimed.push({ lease: { laneId: lane.id, orgId: lane.orgId, epoch: lane.epoch }, open: openLane(state, lane) });
   }

@@ -82,7 +82,7 @@ export class Twins {
     await this.#both((store) => store.deadLetters.stats());
     await this.#both((store) => store.reports.oldestWaitingMs());
     await this.#both(async (store) => (await store.deadLetters.list({}, { limit: 100 })).jobs.sort((a, b) => (a.jobId < b.jobId ? -1 : 1)));
-    await this.#both((store) => store.mailbox.claim({ owner: 'last', limit: 100, leaseMs: LEASE_MS, orgCap: 0 }));
+    await this.#both((store) => store.mailbox.claim({ owner: 'last', limit: 100, leaseMs: LEASE_MS, share: { now: 0, cap: 0, orgs: [] } }));
   }
 
   async #both<T>(ask: (store: Ports) => Promise<T>): Promise<T | undefined> {
@@ -125,7 +125,7 @@ export class Twins {
   }
 
   async #claim(c: Command & { do: 'claim' }): Promise<void> {
-    const result = (await this.#both((store) => store.mailbox.claim({ owner: `w${c.owner}`, limit: c.limit, leaseMs: LEASE_MS, orgCap: c.orgCap }))) as ClaimResult;
+    const result = (await this.#both((store) => store.mailbox.claim({ owner: `w${c.owner}`, limit: c.limit, leaseMs: LEASE_MS, share: { now: 0, cap: c.orgCap, orgs: [] } }))) as ClaimResult;
     this.#held = [...result.claimed.map((claimed: Claimed) => claimed.lease), ...this.#held].slice(0, 4);
   }
 

@@ -106,8 +106,8 @@ export const MAILBOX_MUTATIONS = {
     return {
       mailbox: {
         claim: (request) => {
-          if (request.orgCap > 0 && held >= request.orgCap) return { claimed: [], nextInMs: 1_000 };
-          const result = mailbox.claim({ ...request, orgCap: 0, limit: Math.min(request.limit, request.orgCap - held) });
+          if (request.share.cap > 0 && held >= request.share.cap) return { claimed: [], nextInMs: 1_000 };
+          const result = mailbox.claim({ ...request, share: { ...request.share, cap: 0 }, limit: Math.min(request.limit, request.share.cap - held) });
           if (result !== LOST) held += result.claimed.length;
           return result;
         },

@@ -43,7 +43,7 @@ export class Process {
     const { slots = 1, orgCap = 0, mutation } = world.config;
     const shared = createWork(deps, SETTINGS);
     const work: typeof shared = mutation === 'quarantine' ? (claimed, signal) => createWork(deps, SETTINGS)(claimed, signal) : shared;
-    this.engine = createLocalEngine({ mailbox, clock: this.#clock, telemetry }, { owner: name, concurrency: slots, maxPerClaim: 10, leaseMs: TTL_MS, orgCap });
+    this.engine = createLocalEngine({ mailbox, clock: this.#clock, telemetry }, { owner: name, concurrency: slots, maxPerClaim: 10, leaseMs: TTL_MS, shares: () => ({ cap: orgCap, orgs: new Map() }) });
     this.engine.start(work);
   }
 
