@@ -8,9 +8,13 @@ if (directory !== undefined) process.env.NODE_COMPILE_CACHE = directory;
 const { runCli } = await import('./cli/index.ts');
 
 const { exitCode, message } = await runCli(process.argv.slice(2), {
-  run: async (config) => {
+  run: async (source) => {
     const { runApp } = await import('./app/index.ts');
-    await runApp(config);
+    await runApp(source);
+  },
+  inspect: async () => {
+    const [{ createInspect }, { systemClock }] = await Promise.all([import('./app/inspect.ts'), import('./domain/clock.ts')]);
+    return createInspect(systemClock);
   },
   print: (line) => {
     process.stdout.write(`${line}\n`);

@@ -1,27 +1,42 @@
-import type { Config } from '../config/index.ts';
-import { readVersion } from '../config/index.ts';
+import type { Config, ConfigSource } from '../config/index.ts';
 import { systemClock, systemRandom } from '../domain/clock.ts';
 import { createIds } from '../domain/ids.ts';
-import { createHttp } from '../http/index.ts';
 import type { Http } from '../http/index.ts';
 import { createOperate } from '../operate/index.ts';
-import type { Operate } from '../operate/index.ts';
+import type { GovernorView, Operate } from '../operate/index.ts';
+import type { PauseTarget } from '../ports/controls.ts';
 import type { Engine } from '../ports/engine.ts';
+import type { Events } from '../ports/events.ts';
 import type { Intake } from '../ports/intake.ts';
 import type { Store } from '../ports/store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { createTelemetry } from '../telemetry/index.ts';
+import { createEvents, createMachine, createTelemetry } from '../telemetry/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
+import { createScalingGauge } from '../upkeep/scaling.ts';
+import { createAddJob } from './add-job.ts';
+import type { AddJob } from './add-job.ts';
+import { Breakers } from './breakers.ts';
 import { connectChannels } from './channels.ts';
 import { createEndings } from './endings.ts';
+import { Gates } from './gates.ts';
+import { buildEngines } from './engines.ts';
+import type { Engines } from './engines.ts';
 import type { House } from './house.ts';
+import { buildHttp, servesHttp } from './http.ts';
+import { createLegacy } from './legacy.ts';
 import { createLifecycle } from './lifecycle.ts';
 import type { Lifecycle, StopResult } from './lifecycle.ts';
-import { takesWebhooks, takesWork } from './mode.ts';
+import { createLiveConfig } from './live-config.ts';
+import type { OwnedLiveConfig } from './live-config.ts';
 import type { AppMode } from './mode.ts';
 import type { Parts } from './parts.ts';
+import { createReload } from './reload.ts';
+import type { Follower, Reload } from './reload.ts';
+import { scalingRules } from './scaling.ts';
 import { openStore } from './stores.ts';
 import { createSupervisor } from './supervisor.ts';
+import type { Supervisor } from './supervisor.ts';
+import { VerdictCounts } from './verdict-counts.ts';
 import { buildIntake, buildWorkshop } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -34,11 +49,16 @@ export interface App {
   readonly engine: Engine | null;
   readonly intake: Intake;
   readonly operate: Operate;
-  /** Null in a process that takes no webhooks. */
+  /** Null in a worker without `WORKER_PORT`. */
   readonly http: Http | null;
   readonly metrics: Metrics;
   readonly log: Telemetry['log'];
   readonly lifecycle: Lifecycle;
+  readonly reload: Reload;
+  /** What happens to jobs, here and in other processes. */
+  readonly events: Pick<Events, 'subscribe'>;
+  /** Adds a job for one of the handlers of the configuration (`jobs`). */
+  readonly addJob: AddJob;
   /**
    * Serves, then begins to work in the background. Returns the address, or null without HTTP.
    *
@@ -51,67 +71,77 @@ export interface App {
   stop(): Promise<StopResult>;
 }
 
-async function layFoundations(config: Config, parts: Parts): Promise<House> {
+/** Whoever has these may let another configuration count: {@link createReload} alone. */
+interface Foundations extends House {
+  live: OwnedLiveConfig;
+}
+
+async function layFoundations(config: Config, parts: Parts): Promise<Foundations> {
   const clock = parts.clock ?? systemClock;
   const newId = createIds(clock, parts.random ?? systemRandom);
   const own = createTelemetry({ level: config.settings.logLevel });
-  const telemetry = { meter: own.meter, log: parts.log ?? own.log };
+  const telemetry = { ...own, log: parts.log ?? own.log };
+  const live = createLiveConfig(config);
   const connections = connectChannels(config, { clock, newId, telemetry, parts });
-  const { store, listen } = await openStore(config, parts, { clock, meter: telemetry.meter });
+  const legacy = createLegacy(config, { live, newId, telemetry });
+  const { store, listen, relay } = await openStore(config, parts, { clock, meter: telemetry.meter });
+  const events = createEvents({ relay, clock, telemetry });
   const endings = createEndings({ reports: store.reports, clock });
-  return { config, mode: parts.role ?? config.settings.appMode, clock, newId, telemetry, store, listen, connections, endings };
+  const breakers = new Breakers();
+  const gates = new Gates({ clock, random: parts.random ?? systemRandom, log: telemetry.log, meter: telemetry.meter, board: store.breakers });
+  breakers.add(() => gates.views());
+  return { config, live, mode: parts.role ?? config.settings.appMode, clock, newId, telemetry, store, listen, connections, endings, breakers, gates, verdicts: new VerdictCounts(), legacy, events, machine: parts.machine ?? createMachine() };
 }
 
-function buildOperate(house: House, engine: Engine | null): Operate {
+function isConfigured({ orgs }: Config, target: PauseTarget): boolean {
+  switch (target.scope) {
+    case 'all':
+      return true;
+    case 'org':
+      return orgs.some(({ id }) => id === target.orgId);
+    case 'channel':
+      return orgs.some(({ channels }) => channels.some(({ id }) => id === target.channelId));
+  }
+}
+
+/** Limits are not kept here yet: the limiter and its settings belong in this view. */
+function governorView({ live, verdicts }: House): GovernorView {
+  const { governorServiceHoursEnabled, governorDedupeEnabled, governorDedupeWindowMs } = live.settings;
+  return {
+    config: { serviceHoursEnabled: governorServiceHoursEnabled, rateLimitEnabled: false, dedupeEnabled: governorDedupeEnabled, maxRequestsPerMinute: 0, dedupeWindowMs: governorDedupeWindowMs },
+    verdicts: verdicts.all(),
+  };
+}
+
+function buildOperate(house: House, { engine, wake, redis }: Engines): Operate {
   const { config, store, clock, newId, telemetry } = house;
-  const wake = engine ? engine.wake.bind(engine) : () => {};
-  return createOperate({ store, engine, clock, newId, wake, telemetry }, { dlqName: config.settings.dlqName, alertThreshold: config.settings.dlqAlertThreshold });
+  return createOperate({ store, engine, clock, newId, wake, telemetry, governor: { view: () => governorView(house), limiter: null }, legacy: house.legacy.gate, watch: redis?.watch ?? null, redis: () => redis?.link.breaker === 'closed', isKnown: (target) => isConfigured(house.live.config, target) }, {
+    dlqName: config.settings.dlqName,
+    get alertThreshold() { return house.live.settings.dlqAlertThreshold; },
+    get scaling() { return scalingRules(house.live.settings); },
+  });
 }
 
-interface Rooms {
-  intake: Intake;
-  operate: Operate;
-  lifecycle: Lifecycle;
+/** Who has to be told of another configuration, because they do not ask for it. */
+function followersIn({ connections, telemetry }: House, workshop: Workshop | null): Follower[] {
+  const told = (tell: (next: Config) => void): Follower => ({ prepare: (next) => () => tell(next) });
+  return [connections, told(({ settings }) => telemetry.setLevel(settings.logLevel)), told(() => workshop?.adopt())];
 }
 
-function buildHttp(house: House, { intake, operate, lifecycle }: Rooms): Promise<Http> {
-  const { config, store, clock, telemetry, connections, endings } = house;
-  const { settings } = config;
-  const life = { phase: () => lifecycle.phase(), get initialized() { return lifecycle.initialized; }, handlers: lifecycle.handlers, degraded: () => [], breakers: () => [] };
-  return createHttp(
-    {
-      intake,
-      operate,
-      store,
-      clock,
-      telemetry,
-      channels: connections.directory,
-      lifecycle: life,
-      metrics: telemetry.meter,
-      playground: connections.playground?.hub ?? null,
-      answered: (ids, signal) => endings.wait(ids, signal),
-    },
-    {
-      host: settings.host,
-      port: settings.port,
-      adminToken: settings.adminToken ?? null,
-      production: settings.nodeEnv === 'production',
-      version: readVersion(),
-      useAsyncWebhook: settings.useAsyncWebhook,
-      answerDeadlineMs: settings.workerProcessingTimeoutMs,
-      playgroundPublic: connections.playground?.public ?? false,
-    },
-  );
-}
+/** The part of its time in which Redis may take wake-ups back; after that the connections are cut. */
+const LEAVING = 0.8;
 
 /** What is stopped, and when. */
-function registerHandlers(lifecycle: Lifecycle, parts: { workshop: Workshop | null; operate: Operate; http: Http | null; store: Store }): void {
-  const { workshop, operate, http, store } = parts;
+function registerHandlers(lifecycle: Lifecycle, parts: { workshop: Workshop | null; engines: Engines; operate: Operate; http: Http | null; house: House; supervisor: Supervisor }): void {
+  const { workshop, engines: { engine, redis }, operate, http, house, supervisor } = parts;
   if (workshop) lifecycle.add({ name: 'localQueue', priority: 10, stop: (budgetMs) => workshop.stop(budgetMs) });
+  if (engine && redis) lifecycle.add({ name: 'bullmq', priority: 8, stop: (budgetMs) => redis.leave(budgetMs * LEAVING) });
   if (http) lifecycle.add({ name: 'http', priority: 1, stop: () => http.close() });
   const closeStore = async (): Promise<void> => {
-    await operate.stop();
-    await store.close();
+    // Webhooks were accepted until now, and woke other processes.
+    await Promise.all([supervisor.stop(), operate.stop(), redis?.link.stop()]);
+    await Promise.all([house.events.close(), house.legacy.close()]);
+    await house.store.close();
   };
   lifecycle.add({ name: 'store', priority: 0, stop: closeStore });
 }
@@ -124,7 +154,7 @@ function registerHandlers(lifecycle: Lifecycle, parts: { workshop: Workshop | nu
 export async function buildApp(config: Config, parts: Parts = {}): Promise<App> {
   const house = await layFoundations(config, parts);
   try {
-    return await furnish(house);
+    return await furnish(house, parts.source ?? { config, read: async () => config, files: () => [] });
   } catch (error) {
     // An open store keeps the process alive.
     await house.store.close();
@@ -132,30 +162,38 @@ export async function buildApp(config: Config, parts: Parts = {}): Promise<App> 
   }
 }
 
-async function furnish(house: House): Promise<App> {
-  const { config, mode, store, clock, telemetry } = house;
+async function furnish(house: Foundations, source: ConfigSource): Promise<App> {
+  const { config, live, mode, store, clock, telemetry } = house;
   const { log } = telemetry;
   const lifecycle = createLifecycle({ clock, log });
-  const intake = buildIntake(house, { wake: (laneId) => workshop?.engine.wake(laneId) });
-  const workshop = takesWork(mode) ? buildWorkshop(house, { intake, supervisor: createSupervisor({ clock, log }) }) : null;
-  const engine = workshop?.engine ?? null;
-  const operate = buildOperate(house, engine);
-  const http = takesWebhooks(mode) ? await buildHttp(house, { intake, operate, lifecycle }) : null;
-  registerHandlers(lifecycle, { workshop, operate, http, store });
+  const engines = await buildEngines(house);
+  const { engine } = engines;
+  const intake = buildIntake(house, engines);
+  const supervisor = createSupervisor({ clock, log });
+  const workshop = engine ? buildWorkshop(house, { intake, supervisor, engines, engine }) : null;
+  const operate = buildOperate(house, engines);
+  const reload = createReload({ source, live, followers: followersIn(house, workshop), clock, log });
+  const http = servesHttp(house) ? await buildHttp(house, { intake, operate, lifecycle, reload, engines }) : null;
+  registerHandlers(lifecycle, { workshop, engines, operate, http, house, supervisor });
 
-  const { drainDelayMs, shutdownTimeoutMs: timeoutMs } = config.settings;
-  const stop = (): Promise<StopResult> => lifecycle.stop({ drainDelayMs, timeoutMs });
+  const stop = (): Promise<StopResult> => lifecycle.stop({ drainDelayMs: live.settings.drainDelayMs, timeoutMs: live.settings.shutdownTimeoutMs });
   async function start(): Promise<string | null> {
     try {
+      engines.redis?.link.start();
       const address = (await http?.listen()) ?? null;
       lifecycle.ready();
       workshop?.begin();
+      operate.begin();
+      if (engines.redis) void supervisor.run(engines.redis.follow);
+      void supervisor.run(reload.watch);
+      if (http) void supervisor.run(createScalingGauge({ reports: store.reports, telemetry }, { rules: () => scalingRules(live.settings) }));
       return address;
     } catch (error) {
-      await lifecycle.stop({ drainDelayMs: 0, timeoutMs });
+      await lifecycle.stop({ drainDelayMs: 0, timeoutMs: config.settings.shutdownTimeoutMs });
       throw error;
     }
   }
+  const addJob = createAddJob({ live, store, newId: house.newId, wake: engines.wake });
   const working = async (): Promise<void> => workshop?.working();
-  return { config, mode, store, engine, intake, operate, http, metrics: telemetry.meter, log, lifecycle, start, stop, working };
+  return { config, mode, store, engine, intake, operate, http, metrics: telemetry.meter, log, lifecycle, reload, events: house.events, addJob, start, stop, working };
 }

@@ -16,7 +16,7 @@ function metered(method: Method, queryType: string, { clock, meter }: { clock: C
   };
 }
 
-const PORTS = ['mailbox', 'ledger', 'conversations', 'deadLetters', 'operations', 'reports'] as const;
+const PORTS = ['mailbox', 'ledger', 'conversations', 'deadLetters', 'operations', 'jobs', 'reports', 'lanes', 'controls', 'breakers'] as const;
 
 /** The store, with the time of each of its commands observed under `{port}.{method}`. */
 export function meterStore(store: Store, deps: { clock: Clock; meter: Meter }): Store {

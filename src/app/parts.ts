@@ -1,6 +1,8 @@
+import type { ConfigSource } from '../config/index.ts';
 import type { AppMode } from './mode.ts';
 import type { Clock, Random } from '../domain/clock.ts';
 import type { Channel } from '../ports/channel.ts';
+import type { Machine } from '../ports/machine.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Store } from '../ports/store.ts';
 import type { Log } from '../ports/telemetry.ts';
@@ -14,6 +16,9 @@ export interface Parts {
   clock?: Clock;
   random?: Random;
   log?: Log;
+  machine?: Machine;
   /** Instead of `APP_MODE`. */
   role?: AppMode;
+  /** Where the configuration can be read again. Without it a reload finds nothing new. */
+  source?: ConfigSource;
 }

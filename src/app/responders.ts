@@ -13,22 +13,28 @@ export interface BuiltResponder {
 
 const light = (responder: Responder): BuiltResponder => ({ responder, warm: async () => {} });
 
+/** Everything that {@link buildResponder} needs to know. */
+export function responderPlan(config: ResponderConfig, settings: Settings) {
+  if (config.kind !== 'model') return config;
+  const { kind, model, baseUrl, apiKey, system } = config;
+  const limits = {
+    totalMs: settings.workerProcessingTimeoutMs,
+    firstChunkMs: settings.modelFirstChunkMs,
+    idleMs: settings.modelIdleMs,
+    maxBytes: settings.modelMaxBytes,
+  };
+  return { kind, options: { model, baseUrl, ...(apiKey !== null && { apiKey }), ...(system !== null && { system }), ...limits } };
+}
+
 /** The responder that a channel's settings describe. Throws ConfigError when they cannot be used. */
-export function buildResponder(config: ResponderConfig, settings: Settings, clock: Clock): BuiltResponder {
-  switch (config.kind) {
+export function buildResponder(plan: ReturnType<typeof responderPlan>, clock: Clock): BuiltResponder {
+  switch (plan.kind) {
     case 'script':
       return light(createScriptResponder({}, { clock }));
     case 'function':
-      return light(fromFunction(config.name, config.respond));
+      return light(fromFunction(plan.name, plan.respond));
     case 'model': {
-      const { model, baseUrl, apiKey, system } = config;
-      const limits = {
-        totalMs: settings.workerProcessingTimeoutMs,
-        firstChunkMs: settings.modelFirstChunkMs,
-        idleMs: settings.modelIdleMs,
-        maxBytes: settings.modelMaxBytes,
-      };
-      const responder = createModelResponder({ model, baseUrl, ...(apiKey !== null && { apiKey }), ...(system !== null && { system }), ...limits }, { clock });
+      const responder = createModelResponder(plan.options, { clock });
       return { responder, warm: () => responder.warm() };
     }
   }

@@ -12,10 +12,18 @@ export interface SignalOptions {
   /** A repetition so soon is the same request: one Ctrl-C arrives from the terminal and from whoever started us. 0: never. */
   sameWithinMs: number;
   clock: Clock;
+  /** True when the terminal that we were started from has gone: then SIGHUP tells of that, and is a reason to stop. */
+  isTerminalGone(): boolean;
+  /** SIGHUP otherwise. */
+  reload(): void;
 }
 
-/** SIGTERM and SIGINT stop in order and exit with 0 (1 when something had to be forced). Asked twice, the process exits at once with 1. */
-export function stopOnSignals(source: SignalSource, { stop, sameWithinMs, clock }: SignalOptions): void {
+/**
+ * SIGTERM and SIGINT stop in order and exit with 0 (1 when something had to be forced). Asked twice, the process exits at once with 1. SIGHUP
+ * reads the settings again, unless it tells that the terminal has gone.
+ */
+export function listenToSignals(source: SignalSource, options: SignalOptions): void {
+  const { stop, sameWithinMs, clock } = options;
   let askedAt: number | null = null;
   const onSignal = (): void => {
     if (askedAt !== null) {
@@ -29,4 +37,5 @@ export function stopOnSignals(source: SignalSource, { stop, sameWithinMs, clock 
     );
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) source.on(signal, onSignal);
+  source.on('SIGHUP', () => (options.isTerminalGone() ? onSignal() : options.reload()));
 }

@@ -1,17 +1,21 @@
 import type { Engine } from '../ports/engine.ts';
 import type { Intake } from '../ports/intake.ts';
 import type { Service } from '../ports/service.ts';
-import { createLocalEngine } from '../engines/local/index.ts';
+import type { AutoscaleLimits } from '../domain/autoscale.ts';
 import type { ChannelId, LaneId } from '../domain/ids.ts';
 import { createIntake } from '../intake/index.ts';
+import { createAutoscale } from '../upkeep/autoscale.ts';
 import { createDeadLetterAlert } from '../upkeep/dead-letter-alert.ts';
 import { createPrune } from '../upkeep/prune.ts';
 import { createReconciler } from '../upkeep/reconcile.ts';
 import type { Reconciler } from '../upkeep/reconcile.ts';
 import { createSweep } from '../upkeep/sweep.ts';
 import { createWork } from '../work/index.ts';
-import type { TurnPolicy } from '../work/index.ts';
+import type { TurnPolicy, WorkSettings } from '../work/index.ts';
+import type { Engines } from './engines.ts';
+import { hoursByChannel } from './hours.ts';
 import type { House } from './house.ts';
+import { autoscaleLimits } from './scaling.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** Everything that works on what was stored: the engine and the loops beside it. */
@@ -21,6 +25,8 @@ export interface Workshop {
   begin(): void;
   /** Resolves when the engine works; at once when that was never asked for. */
   working(): Promise<void>;
+  /** Takes over what the live configuration says now. */
+  adopt(): void;
   /** Stops the loops, then the engine; lanes in hand are finished or handed back within the budget. */
   stop(budgetMs: number): Promise<void>;
 }
@@ -35,14 +41,15 @@ const FINISHING = 0.8;
 
 /** The way in. `wake` is told of lanes that got work. */
 export function buildIntake(house: House, { wake }: { wake(laneId: LaneId): void }): Intake {
-  const { store, newId, clock, telemetry, connections, config } = house;
+  const { store, newId, clock, telemetry, connections, live } = house;
   const { mailbox, conversations, ledger } = store;
-  const talkOf = (id: ChannelId) => connections.get(id)?.config.talk ?? config.settings;
+  const talkOf = (id: ChannelId) => connections.get(id)?.config.talk ?? live.settings;
   return createIntake(
-    { mailbox, conversations, ledger, newId, clock, telemetry, wake },
+    { mailbox, conversations, ledger, newId, clock, telemetry, wake, judged: (verdict) => house.verdicts.add(verdict) },
     {
       // One by one there is no burst to wait for.
       debounceMs: (id) => (talkOf(id).burstStrategy === 'queue' ? 0 : talkOf(id).burstDebounceMs),
+      hours: hoursByChannel(connections),
       duplicateWindowMs: (id) => (talkOf(id).governorDedupeEnabled ? talkOf(id).governorDedupeWindowMs : 0),
     },
   );
@@ -52,22 +59,37 @@ function policyOf(house: House, id: ChannelId): TurnPolicy | undefined {
   const connected = house.connections.get(id);
   if (!connected) return undefined;
   const { channel, responder, config } = connected;
-  const { burstStrategy, burstDebounceMs, burstMaxWaitMs } = config.talk;
-  return { channel, responder, strategy: burstStrategy, debounceMs: burstDebounceMs, debounceMaxMs: burstMaxWaitMs, locale: config.locale };
+  const { burstStrategy, burstDebounceMs, burstMaxWaitMs, governorBotLoop } = config.talk;
+  return {
+    channel,
+    responder,
+    askGate: house.gates.responder(config.responder),
+    sendGate: house.gates.channel(id),
+    strategy: burstStrategy,
+    debounceMs: burstDebounceMs,
+    debounceMaxMs: burstMaxWaitMs,
+    locale: config.locale,
+    onLoop: governorBotLoop,
+  };
 }
 
-function buildEngine(house: House): Engine {
-  const { config, store, clock, telemetry, newId } = house;
-  const { localQueueConcurrency, localQueueMaxSize, laneLeaseMs, orgMaxConcurrency } = config.settings;
-  return createLocalEngine(
-    { mailbox: store.mailbox, clock, telemetry },
-    { owner: `${process.pid}-${newId('op')}`, concurrency: localQueueConcurrency, maxPerClaim: localQueueMaxSize, leaseMs: laneLeaseMs, shares: () => ({ cap: orgMaxConcurrency, orgs: new Map() }) },
-  );
+function workSettings({ config, live }: House): WorkSettings {
+  return {
+    leaseMs: config.settings.laneLeaseMs,
+    get maxAttempts() { return live.settings.queueMaxRetries; },
+    get retryDelayMs() { return live.settings.queueRetryDelayMs; },
+    get maxCrashes() { return live.settings.queueMaxCrashes; },
+    get maxTries() { return live.settings.sendMaxTries; },
+    get patienceMs() { return live.settings.sendPatienceMs; },
+    get attemptMs() { return live.settings.localQueueTimeoutMs; },
+    get respondMs() { return live.settings.workerProcessingTimeoutMs; },
+    get history() { return live.settings.historyMaxMessages; },
+    get typing() { return { enabled: live.settings.workerTypingEnabled, intervalMs: live.settings.workerTypingIntervalMs }; },
+  };
 }
 
 function buildDrain(house: House, engine: Engine, reconciler: Reconciler): ReturnType<typeof createWork> {
   const { store, clock, newId, telemetry, endings } = house;
-  const s = house.config.settings;
   return createWork(
     {
       mailbox: store.mailbox,
@@ -77,39 +99,37 @@ function buildDrain(house: House, engine: Engine, reconciler: Reconciler): Retur
       newId,
       telemetry,
       policy: (id) => policyOf(house, id),
-      handlers: {},
+      handler: house.legacy.handler,
+      jobs: store.jobs,
+      events: house.events,
       examine: reconciler.examine,
       turnEnded: () => endings.turnEnded(),
       wake: (laneId) => engine.wake(laneId),
     },
-    {
-      leaseMs: s.laneLeaseMs,
-      maxAttempts: s.queueMaxRetries,
-      retryDelayMs: s.queueRetryDelayMs,
-      maxCrashes: s.queueMaxCrashes,
-      maxTries: s.sendMaxTries,
-      patienceMs: s.sendPatienceMs,
-      attemptMs: s.localQueueTimeoutMs,
-      respondMs: s.workerProcessingTimeoutMs,
-      history: s.historyMaxMessages,
-      typing: { enabled: s.workerTypingEnabled, intervalMs: s.workerTypingIntervalMs },
-    },
+    workSettings(house),
   );
 }
 
+/** More turns at once than the providers take would only be put back. The least stays for those who ask no provider. */
+function roomFor(limits: AutoscaleLimits | null, room: number | null): AutoscaleLimits | null {
+  return limits && room !== null ? { ...limits, max: Math.min(limits.max, limits.min + room) } : limits;
+}
+
 function loopsOf(house: House, engine: Engine): Service[] {
-  const { store, clock, telemetry } = house;
-  const s = house.config.settings;
+  const { store, clock, telemetry, live, machine, gates } = house;
   const retention = {
     intervalMs: PRUNE_INTERVAL_MS,
-    bodiesMs: s.retentionBodiesDays * DAY_MS,
-    identitiesMs: s.retentionIdentitiesDays * DAY_MS,
-    deadLettersMs: s.retentionDeadLettersDays * DAY_MS,
+    get bodiesMs() { return live.settings.retentionBodiesDays * DAY_MS; },
+    get identitiesMs() { return live.settings.retentionIdentitiesDays * DAY_MS; },
+    get deadLettersMs() { return live.settings.retentionDeadLettersDays * DAY_MS; },
   };
+  const alert = { get intervalMs() { return live.settings.dlqCheckIntervalMs; }, get threshold() { return live.settings.dlqAlertThreshold; } };
   return [
-    createSweep({ engine, telemetry }, { intervalMs: s.sweepIntervalMs }),
+    gates.service(),
+    createSweep({ engine, telemetry }, { get intervalMs() { return live.settings.sweepIntervalMs; } }),
     createPrune({ reports: store.reports, clock, telemetry }, retention),
-    createDeadLetterAlert({ deadLetters: store.deadLetters, telemetry }, { intervalMs: s.dlqCheckIntervalMs, threshold: s.dlqAlertThreshold }),
+    createDeadLetterAlert({ deadLetters: store.deadLetters, telemetry }, alert),
+    createAutoscale({ engine, reports: store.reports, machine, clock, telemetry }, { limits: () => roomFor(autoscaleLimits(live.settings, engine.stats().mode), gates.room()) }),
   ];
 }
 
@@ -121,18 +141,26 @@ async function within(ms: number, promise: Promise<void>, { clock }: House): Pro
   over.abort();
 }
 
+interface WorkshopParts {
+  intake: Intake;
+  supervisor: Supervisor;
+  engines: Engines;
+  /** The one among them. */
+  engine: Engine;
+}
+
 /** The engine and the loops. Nothing runs before {@link Workshop.begin}. */
-export function buildWorkshop(house: House, { intake, supervisor }: { intake: Intake; supervisor: Supervisor }): Workshop {
-  const { store, newId, clock, telemetry, connections, config } = house;
-  const engine = buildEngine(house);
-  const channels = connections.all.map(({ channel }) => channel);
+export function buildWorkshop(house: House, { intake, supervisor, engines, engine }: WorkshopParts): Workshop {
+  const { store, newId, clock, telemetry, connections, live } = house;
+  const channels = () => connections.all.map(({ channel }) => channel);
   const wake = (laneId: LaneId): void => engine.wake(laneId);
   const reconciler = createReconciler(
     { channels, conversations: store.conversations, intake, newId, clock, telemetry, wake },
-    { intervalMs: config.settings.catchUpIntervalMs },
+    { get intervalMs() { return live.settings.catchUpIntervalMs; } },
   );
   const drain = buildDrain(house, engine, reconciler);
-  const loops = loopsOf(house, engine);
+  const bridge = house.legacy.bridge({ store, wake });
+  const loops = [...loopsOf(house, engine), ...(bridge ? [bridge] : [])];
   let isStopping = false;
   let begun: Promise<void> = Promise.resolve();
   let listening: AsyncDisposable | null = null;
@@ -142,7 +170,7 @@ export function buildWorkshop(house: House, { intake, supervisor }: { intake: In
     await within(FIRST_LOOK_MS, supervisor.run(reconciler.service), house);
     if (isStopping) return;
     engine.start(drain);
-    listening = house.listen?.(wake) ?? null;
+    listening = house.listen?.((laneId) => engines.hear(laneId)) ?? null;
     for (const loop of loops) void supervisor.run(loop);
     await warmUp(house);
   }
@@ -153,6 +181,10 @@ export function buildWorkshop(house: House, { intake, supervisor }: { intake: In
       begun = work();
     },
     working: () => begun,
+    adopt() {
+      engines.adopt();
+      void warmUp(house);
+    },
     async stop(budgetMs) {
       isStopping = true;
       await Promise.all([supervisor.stop(), engine.stop(budgetMs * FINISHING)]);

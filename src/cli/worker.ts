@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { loadConfig } from '../config/index.ts';
+import { openConfig } from '../config/index.ts';
 import { addConfigOptions, configOptionsOf } from './options.ts';
 import type { CliDeps } from './cli-deps.ts';
 
@@ -8,6 +8,6 @@ export function workerCommand({ run }: CliDeps): Command {
   const command = new Command('worker').description('run only the work, beside processes that run the HTTP surface');
   return addConfigOptions(command).action(async () => {
     const { flags, ...options } = configOptionsOf(command);
-    await run(await loadConfig({ ...options, flags: { ...flags, APP_MODE: 'worker' } }));
+    await run(await openConfig({ ...options, flags: { ...flags, APP_MODE: 'worker' } }));
   });
 }

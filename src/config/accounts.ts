@@ -1,9 +1,12 @@
 import { ConfigError } from '../domain/errors.ts';
 import type { ChannelId, OrgId } from '../domain/ids.ts';
-import type { Origins, TextLayer } from './layers.ts';
+import { hoursOf } from './hours.ts';
+import type { HoursConfig, HoursEntry } from './hours.ts';
+import type { Origins } from './layers.ts';
 import type { Origin } from './origin.ts';
 import type { ChannelEntry, OrgEntry, ResponderEntry, RespondFunction, SecretEntry } from './orgs.ts';
 import { pathText } from './problems.ts';
+import type { SecretReader } from './secrets.ts';
 import type { Settings, TalkSettings } from './settings.ts';
 import { talkSchema } from './settings.ts';
 
@@ -36,6 +39,8 @@ export interface ChannelConfig {
   locale: string;
   connection: Connection;
   responder: ResponderConfig;
+  /** Null: always open. */
+  serviceHours: HoursConfig | null;
   talk: TalkSettings;
   /** Where each of these came from: `locale`, `connection.apiToken`, `responder`, `burstDebounceMs`... */
   origins: Record<string, Origin>;
@@ -43,17 +48,22 @@ export interface ChannelConfig {
 
 export interface OrgConfig {
   id: OrgId;
+  /** Turns for each turn of an org of weight 1, while both have messages waiting. More than 0. */
+  weight: number;
+  /** Turns at once, over all processes; 0: no cap. */
+  maxConcurrency: number;
   channels: ChannelConfig[];
 }
 
 interface Above {
   settings: Settings;
   origins: Origins;
-  env: TextLayer;
+  secretOf: SecretReader;
   fileName: string;
   locale: string;
   localeOrigin: Origin;
   responder: ResponderEntry | undefined;
+  serviceHours: HoursEntry | undefined;
 }
 
 /** The credentials' org is said by the settings; the playground's by nobody. */
@@ -62,21 +72,14 @@ const environmentOrigin = (above: Above): Origin => above.origins.chatwootBaseUr
 const OPENAI_URL = 'https://api.openai.com/v1';
 const prefixed = (prefix: string, id: string): string => (id.startsWith(prefix) ? id : prefix + id);
 
-function secretOf(entry: SecretEntry, at: PropertyKey[], above: Above): string {
-  if (typeof entry === 'string') return entry;
-  const value = above.env[entry.env];
-  if (value) return value;
-  throw new ConfigError(`${pathText(at)} (from ${above.fileName}) refers to the environment variable ${entry.env}, which is not set. Set it, or name another.`);
-}
-
 function connectionOf(entry: ChannelEntry, at: PropertyKey[], above: Above): Connection {
   if (entry.kind === 'playground') return { kind: 'playground', public: entry.public };
-  const optional = (secret: SecretEntry | undefined, key: string) => (secret === undefined ? null : secretOf(secret, [...at, key], above));
+  const optional = (secret: SecretEntry | undefined, key: string) => (secret === undefined ? null : above.secretOf(secret, [...at, key]));
   const connection = {
     kind: 'chatwoot' as const,
     baseUrl: entry.baseUrl,
     accountId: entry.accountId,
-    apiToken: secretOf(entry.apiToken, [...at, 'apiToken'], above),
+    apiToken: above.secretOf(entry.apiToken, [...at, 'apiToken']),
     webhookSecret: optional(entry.webhookSecret, 'webhookSecret'),
     pathSecret: optional(entry.pathSecret, 'pathSecret'),
     readToken: optional(entry.readToken, 'readToken'),
@@ -95,7 +98,7 @@ function responderOf(entry: ResponderEntry | undefined, at: PropertyKey[], above
     return hasModel ? responderOf({ kind: 'model', model: openaiModel }, at, above) : { kind: 'script' };
   }
   if (entry.kind !== 'model') return entry;
-  const own = entry.apiKey === undefined ? null : secretOf(entry.apiKey, [...at, 'responder', 'apiKey'], above);
+  const own = entry.apiKey === undefined ? null : above.secretOf(entry.apiKey, [...at, 'responder', 'apiKey']);
   // The key of the environment belongs to the address of the environment: it must not be sent to another one.
   const shared = entry.baseUrl === undefined ? openaiApiKey : undefined;
   return {
@@ -120,8 +123,9 @@ function talkOf(channel: Partial<TalkSettings>, org: Partial<TalkSettings>, sett
 const ENVIRONMENT_ORG: PropertyKey[] = [];
 
 function originOfValue(value: unknown, own: Origin): Origin {
-  const isReference = typeof value === 'object' && value !== null && 'env' in value;
-  return isReference ? { from: 'environment', name: String(value.env) } : own;
+  if (typeof value !== 'object' || value === null) return own;
+  if ('env' in value) return { from: 'environment', name: String(value.env) };
+  return 'file' in value ? { from: 'file', name: String(value.file) } : own;
 }
 
 function responderKeyOrigin(responder: Extract<ResponderEntry, { kind: 'model' }>, above: Above, file: Origin): Origin {
@@ -132,7 +136,7 @@ function responderKeyOrigin(responder: Extract<ResponderEntry, { kind: 'model' }
 function originsOf(channel: ChannelEntry, org: OrgEntry, { above, own }: { above: Above; own: Origin }): Record<string, Origin> {
   const said = (key: keyof TalkSettings | 'locale' | 'responder') => channel[key] !== undefined || org[key] !== undefined;
   const file: Origin = { from: 'file', name: above.fileName };
-  const { kind: _kind, id: _id, locale: _locale, responder: _responder, ...rest } = channel;
+  const { kind: _kind, id: _id, locale: _locale, responder: _responder, serviceHours: _hours, ...rest } = channel;
   const connection = Object.entries(rest).filter(([key]) => !(TALK_KEYS as string[]).includes(key));
   const responder = channel.responder ?? org.responder ?? above.responder;
   const key: Record<string, Origin> = responder?.kind === 'model' ? { 'responder.apiKey': responderKeyOrigin(responder, above, file) } : {};
@@ -140,6 +144,7 @@ function originsOf(channel: ChannelEntry, org: OrgEntry, { above, own }: { above
     'connection.kind': own,
     ...Object.fromEntries(connection.map(([name, value]) => [`connection.${name}`, originOfValue(value, own)])),
     responder: responder ? file : above.origins.openaiModel,
+    serviceHours: (channel.serviceHours ?? org.serviceHours ?? above.serviceHours) ? file : { from: 'default' },
     ...key,
     ...Object.fromEntries(TALK_KEYS.map((name) => [name, said(name) ? own : above.origins[name]])),
     locale: said('locale') ? own : above.localeOrigin,
@@ -153,17 +158,19 @@ function orgOf(org: OrgEntry, at: PropertyKey[], above: Above): OrgConfig {
     const here = [...at, 'channels', index];
     const responder = channel.responder ?? org.responder ?? above.responder;
     const owner = channel.responder ? here : org.responder ? at : [];
+    const hours = channel.serviceHours ?? org.serviceHours ?? above.serviceHours;
     return {
       id: prefixed('chn_', channel.id) as ChannelId,
       orgId: id,
       locale: channel.locale ?? org.locale ?? above.locale,
       connection: connectionOf(channel, here, above),
       responder: responderOf(responder, owner, above),
+      serviceHours: hours ? hoursOf(hours) : null,
       talk: talkOf(channel, org, above.settings),
       origins: originsOf(channel, org, { above, own }),
     };
   });
-  return { id, channels };
+  return { id, weight: org.weight, maxConcurrency: org.maxConcurrency ?? above.settings.orgMaxConcurrency, channels };
 }
 
 const CHATWOOT = ['chatwootBaseUrl', 'chatwootAccountId', 'chatwootApiToken', 'chatwootWebhookSecret'] as const;
@@ -202,8 +209,8 @@ function refuseRepeated(orgs: OrgConfig[]): void {
 export function resolveOrgs(entries: OrgEntry[], above: Above): OrgConfig[] {
   const orgs = entries.map((org, index) => orgOf(org, ['orgs', index], above));
   const chatwoot = chatwootFromSettings(above.settings);
-  if (chatwoot) orgs.unshift(orgOf({ id: 'default', channels: [chatwoot] }, ENVIRONMENT_ORG, above));
-  if (orgs.length === 0) orgs.push(orgOf({ id: 'default', channels: [{ kind: 'playground', id: 'playground', public: false }] }, ENVIRONMENT_ORG, above));
+  if (chatwoot) orgs.unshift(orgOf({ id: 'default', weight: 1, channels: [chatwoot] }, ENVIRONMENT_ORG, above));
+  if (orgs.length === 0) orgs.push(orgOf({ id: 'default', weight: 1, channels: [{ kind: 'playground', id: 'playground', public: false }] }, ENVIRONMENT_ORG, above));
   refuseRepeated(orgs);
   return orgs;
 }

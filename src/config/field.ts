@@ -26,6 +26,11 @@ export function whole(range: { min: number; max: number; fallback: number }, not
   return noted(schema.default(range.fallback), notes);
 }
 
+/** A whole number that may be left out. */
+export function optionalWhole(range: { min: number; max: number }, notes: FieldNotes) {
+  return noted(whole({ ...range, fallback: range.min }, notes).unwrap().optional(), notes);
+}
+
 /** A duration in milliseconds, up to a day. */
 export function millis(range: { min: number; fallback: number; max?: number }, about: string) {
   return whole({ max: 86_400_000, ...range }, { about, unit: 'ms' });

@@ -1,42 +1,12 @@
-import { existsSync } from 'node:fs';
-import { registerHooks } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { ConfigError } from '../domain/errors.ts';
 import type { TextLayer } from './layers.ts';
+import { ConfigModule } from './module.ts';
 import type { Config } from './resolve.ts';
 import { resolveConfig } from './resolve.ts';
 
 const NAMES = ['chasqui.config.ts', 'chasqui.config.mjs', 'chasqui.config.js'];
-
-/** `import { defineConfig } from 'chasqui'` must work in a clone and in any folder, without an installed package. */
-function resolveOwnName(): Disposable {
-  const self = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href;
-  const hooks = registerHooks({
-    resolve: (specifier, context, next) => (specifier === 'chasqui' ? { url: self, shortCircuit: true } : next(specifier, context)),
-  });
-  return { [Symbol.dispose]: () => hooks.deregister() };
-}
-
-async function importFile(path: string): Promise<unknown> {
-  using _name = resolveOwnName();
-  try {
-    const module = (await import(pathToFileURL(path).href)) as { default?: unknown };
-    return module.default;
-  } catch (error) {
-    throw new ConfigError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-async function readFile(folder: string, asked: string | undefined): Promise<{ name: string; value: unknown } | undefined> {
-  const name = asked ?? NAMES.find((candidate) => existsSync(resolve(folder, candidate)));
-  if (name === undefined) return undefined;
-  const path = resolve(folder, name);
-  if (!existsSync(path)) throw new ConfigError(`--config ${name}: there is no such file.`);
-  const value = await importFile(path);
-  if (value === undefined) throw new ConfigError(`${name} has no default export. Write: export default defineConfig({ ... })`);
-  return { name, value };
-}
 
 export interface LoadOptions {
   /** Settings given on the command line, under their environment names. */
@@ -46,17 +16,81 @@ export interface LoadOptions {
   env?: TextLayer;
   /** Where the config file is looked for; the current one by default. */
   folder?: string;
+  /** How long the config file may take to load, ms. Default 10000. */
+  withinMs?: number;
+}
+
+/** A configuration that can be read again. */
+export interface ConfigSource {
+  /** What was read first. */
+  readonly config: Config;
+  /**
+   * Reads the files again. Flags and environment stay those of the start.
+   *
+   * @throws ConfigError naming the key, where it came from, and the fix; also when the file has gone.
+   */
+  read(): Promise<Config>;
+  /** What another reading would look at: the config file, what it imports, and files of secrets. */
+  files(): string[];
+}
+
+/** The file's name as it was asked for or found, and what it says. */
+class FileReader {
+  readonly #folder: string;
+  readonly #asked: string | undefined;
+  readonly #withinMs: number;
+  #name: string | undefined;
+  #module: ConfigModule | undefined;
+
+  constructor({ folder = process.cwd(), configPath, withinMs = 10_000 }: LoadOptions) {
+    this.#folder = folder;
+    this.#asked = configPath;
+    this.#withinMs = withinMs;
+  }
+
+  async read(): Promise<{ name: string; value: unknown } | undefined> {
+    const name = this.#asked ?? NAMES.find((candidate) => existsSync(resolve(this.#folder, candidate)));
+    if (name === undefined && this.#name !== undefined) throw new ConfigError(`${this.#name} has gone. Put it back, or restart to run without it.`);
+    if (name === undefined) return undefined;
+    const path = resolve(this.#folder, name);
+    if (!existsSync(path)) throw new ConfigError(`--config ${name}: there is no such file.`);
+    if (name !== this.#name) this.#module = new ConfigModule(path, this.#withinMs);
+    this.#name = name;
+    const value = await this.#module?.read();
+    if (value === undefined) throw new ConfigError(`${name} has no default export. Write: export default defineConfig({ ... })`);
+    return { name, value };
+  }
+
+  files(): string[] {
+    return this.#module?.files() ?? NAMES.map((name) => resolve(this.#folder, name));
+  }
 }
 
 /**
- * Reads the command line's settings, the environment and the config file.
+ * Reads the command line's settings, the environment and the config file, so that the file can be read again.
  *
  * @throws ConfigError naming the key, where it came from, and the fix.
  */
+export async function openConfig(options: LoadOptions = {}): Promise<ConfigSource> {
+  const { flags = {}, env = process.env } = options;
+  const reader = new FileReader(options);
+  const atStart = { ...env };
+  const secretFiles = new Set<string>();
+  function readFile(path: string): string {
+    secretFiles.add(path);
+    return readFileSync(path, 'utf8');
+  }
+  async function read(): Promise<Config> {
+    const file = await reader.read();
+    secretFiles.clear();
+    return resolveConfig({ flags, env: atStart, readFile, ...(file && { file }) });
+  }
+  return { config: await read(), read, files: () => [...reader.files(), ...secretFiles] };
+}
+
+/** {@link openConfig}, once. */
 export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
-  const { flags = {}, env = process.env, folder = process.cwd(), configPath } = options;
-  const file = await readFile(folder, configPath);
-  return resolveConfig({ flags, env, ...(file && { file }) });
+  return (await openConfig(options)).config;
 }
 
 /** True when `npm start` runs this process: signals may then arrive more than once. */

@@ -1,12 +1,18 @@
 import { z } from 'zod';
 import type { Answer, Question } from '../ports/responder.ts';
 import { address } from './field.ts';
+import { hoursSchema } from './hours.ts';
 import { talkSchema, withoutDefaults } from './settings.ts';
 
-/** A secret: itself, or better the name of the environment variable that holds it. */
-const secret = z.union([z.string().min(1, 'must not be empty'), z.strictObject({ env: z.string().min(1, 'must name an environment variable') })], {
-  error: "must be text or { env: 'NAME' }",
-});
+/** A secret: itself, or better the name of the environment variable or the path of the file that holds it. */
+const secret = z.union(
+  [
+    z.string().min(1, 'must not be empty'),
+    z.strictObject({ env: z.string().min(1, 'must name an environment variable') }),
+    z.strictObject({ file: z.string().min(1, 'must be the path of a file') }),
+  ],
+  { error: "must be text, { env: 'NAME' } or { file: '/path' }" },
+);
 
 const required = (what: string) => z.string({ error: `is missing: ${what}` }).min(1, 'must not be empty');
 const name = (what: string) => required(what).regex(/^[a-z0-9][a-z0-9_-]{0,47}$/i, 'may hold up to 48 letters, digits, "-" and "_"');
@@ -35,7 +41,7 @@ export const responderSchema = z.discriminatedUnion('kind', [modelResponder, scr
 });
 
 /** What orgs and channels inherit and may set for themselves. */
-const inherited = { locale: localeSchema.optional(), responder: responderSchema.optional(), ...withoutDefaults(talkSchema.shape) };
+const inherited = { locale: localeSchema.optional(), responder: responderSchema.optional(), serviceHours: hoursSchema.optional(), ...withoutDefaults(talkSchema.shape) };
 const channelBase = { id: name('an id that is unique among all channels'), ...inherited };
 
 const chatwootChannel = z.strictObject({
@@ -71,6 +77,10 @@ export const channelSchema = z.discriminatedUnion('kind', [chatwootChannel, play
 export const orgSchema = z.strictObject({
   id: name('an id'),
   ...inherited,
+  /** Turns that this org gets for each turn of an org of weight 1, while both have messages waiting. */
+  weight: z.number({ error: 'must be a number' }).min(0.01, 'must be at least 0.01').max(100, 'must be at most 100').default(1),
+  /** Turns at once, over all processes; 0 means no cap. `ORG_MAX_CONCURRENCY` when left out. */
+  maxConcurrency: z.int('must be a whole number').min(0, 'must be at least 0').max(1_000, 'must be at most 1000').optional(),
   channels: z.array(channelSchema, { error: 'must be a list of channels' }).min(1, 'must hold at least one channel'),
 });
 
@@ -78,3 +88,4 @@ export type OrgEntry = z.output<typeof orgSchema>;
 export type ChannelEntry = z.output<typeof channelSchema>;
 export type ResponderEntry = z.output<typeof responderSchema>;
 export type SecretEntry = z.output<typeof secret>;
+export { secret as secretSchema };

@@ -35,7 +35,7 @@ function settingRows(config: Config): ConfigRow[] {
 
 function channelRows(channel: ChannelConfig): ConfigRow[] {
   const { connection, responder, talk, locale } = channel;
-  const values = { ...nested('connection', connection), ...nested('responder', responder), ...talk, locale };
+  const values = { ...nested('connection', connection), ...nested('responder', responder), ...talk, locale, serviceHours: hoursText(channel) };
   return Object.entries(values).map(([part, value]) => {
     const origin = channel.origins[part] ?? channel.origins[part.split('.')[0] as string] ?? { from: 'default' };
     const isSecret = SECRET_KEYS.has(part.split('.')[1] ?? '');
@@ -43,12 +43,23 @@ function channelRows(channel: ChannelConfig): ConfigRow[] {
   });
 }
 
+const hoursText = ({ serviceHours }: ChannelConfig): string | null => serviceHours && `${serviceHours.schedule.timeZone}, outside: ${serviceHours.policy}`;
+
 const nested = (name: string, value: object): Record<string, unknown> => Object.fromEntries(Object.entries(value).map(([key, inner]) => [`${name}.${key}`, inner]));
+
+function jobRows({ jobs, legacyQueue, file }: Config): ConfigRow[] {
+  const origin = describeOrigin({ from: 'file', name: file ?? '' });
+  const handlers = Object.keys(jobs).map((kind) => ({ name: `jobs.${kind}`, value: '[function]', origin }));
+  if (!legacyQueue) return handlers;
+  const { url, table, orgId, types } = legacyQueue;
+  const values = { url: redacted(url), table, org: orgId, ...Object.fromEntries(Object.entries(types).map(([type, { kind, stage }]) => [`types.${type}`, `${kind}, ${stage}`])) };
+  return [...handlers, ...Object.entries(values).map(([name, value]) => ({ name: `legacyQueue.${name}`, value, origin }))];
+}
 
 /** Every value with its origin, secrets redacted. */
 export function explainConfig(config: Config): ConfigRow[] {
   const orgs = config.orgs.flatMap((org) => org.channels.flatMap((channel) => channelRows(channel)));
-  return [...settingRows(config), ...orgs];
+  return [...settingRows(config), ...orgs, ...jobRows(config)];
 }
 
 /** The rows as an aligned table. */

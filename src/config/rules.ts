@@ -1,23 +1,24 @@
 import { ConfigError } from '../domain/errors.ts';
 import type { OrgConfig } from './accounts.ts';
-import type { TextLayer } from './layers.ts';
 import type { Settings } from './settings.ts';
-
-/** Asked for, and not there: silently doing something else would be worse than not starting. */
-export function refuseUnavailable(env: TextLayer): void {
-  const redis = ['REDIS_URL', 'REDIS_HOST'].find((name) => env[name]);
-  if (redis) throw new ConfigError(`${redis} is set, but the Redis engine is not available in this version. Unset it to run on the local engine.`);
-}
 
 function refusals(s: Settings): (string | false)[] {
   return [
     s.appMode !== 'all' &&
       s.databaseUrl === undefined &&
       `APP_MODE=${s.appMode} splits intake from work over two processes, and needs a database that several processes can open. SQLite is held by one: use APP_MODE=all, or set DATABASE_URL.`,
+    s.redisUrl !== undefined && !/^rediss?:\/\/./.test(s.redisUrl) && 'REDIS_URL must start with redis://, or with rediss:// for TLS.',
+    /[{}\s]/.test(s.redisKeyPrefix) && 'REDIS_KEY_PREFIX must be without braces and spaces: the braces that keep its keys together in a cluster are added.',
+    s.queueName.includes(':') && `QUEUE_NAME (${s.queueName}) must be without colons, which separate the parts of a key in Redis.`,
     s.drainDelayMs >= s.shutdownTimeoutMs &&
       `DRAIN_DELAY_MS (${s.drainDelayMs}) leaves nothing of SHUTDOWN_TIMEOUT_MS (${s.shutdownTimeoutMs}) to stop in. Lower the first or raise the second.`,
     s.storeTimeoutMs >= s.laneLeaseMs &&
       `STORE_TIMEOUT_MS (${s.storeTimeoutMs}) must be shorter than LANE_LEASE_MS (${s.laneLeaseMs}): a lease could end before its renewal is known to have failed. Lower the first or raise the second.`,
+    s.autoscaleMaxConcurrency !== 0 &&
+      s.autoscaleMaxConcurrency < Math.max(s.localQueueConcurrency, s.workerConcurrency) &&
+      `AUTOSCALE_MAX_CONCURRENCY (${s.autoscaleMaxConcurrency}) must not be less than LOCAL_QUEUE_CONCURRENCY (${s.localQueueConcurrency}) and WORKER_CONCURRENCY (${s.workerConcurrency}), from which it goes up. Raise the first, or set it to 0.`,
+    s.scalingMaxWorkers < s.scalingMinWorkers &&
+      `SCALING_MAX_WORKERS (${s.scalingMaxWorkers}) must not be less than SCALING_MIN_WORKERS (${s.scalingMinWorkers}). Raise the first or lower the second.`,
     s.retentionIdentitiesDays < s.retentionBodiesDays &&
       `RETENTION_IDENTITIES_DAYS (${s.retentionIdentitiesDays}) must not be less than RETENTION_BODIES_DAYS (${s.retentionBodiesDays}): identities outlive the texts.`,
   ];
@@ -37,8 +38,13 @@ export function checkChannels(s: Settings, orgs: readonly OrgConfig[]): void {
 }
 
 /** What will work, though perhaps not as meant. */
-export function noticesFor(s: Settings): string[] {
+export function noticesFor(s: Settings, orgs: readonly OrgConfig[]): string[] {
+  const channels = orgs.flatMap((org) => org.channels);
   const notices = [
+    channels.some(({ talk, serviceHours }) => talk.governorServiceHoursEnabled && !serviceHours) &&
+      'GOVERNOR_SERVICE_HOURS_ENABLED is true, and some channels have no serviceHours in the config file: they are always open.',
+    channels.some(({ talk, serviceHours }) => !talk.governorServiceHoursEnabled && serviceHours) &&
+      'serviceHours are set, but GOVERNOR_SERVICE_HOURS_ENABLED is false: they do not count.',
     s.nodeEnv === 'production' && s.adminToken === undefined && 'ADMIN_TOKEN is not set: /admin and /v1 refuse every request in production.',
     s.workerProcessingTimeoutMs > s.localQueueTimeoutMs &&
       `WORKER_PROCESSING_TIMEOUT_MS (${s.workerProcessingTimeoutMs}) is longer than LOCAL_QUEUE_TIMEOUT_MS (${s.localQueueTimeoutMs}), which ends the attempt first.`,

@@ -1,10 +1,16 @@
 import { z } from 'zod';
-import { choice, flag, millis, numberList, optionalAddress, optionalText, text, whole } from './field.ts';
+import { choice, flag, millis, numberList, optionalAddress, optionalText, optionalWhole, text, whole } from './field.ts';
 
 /** How a conversation is talked to. An org may set these for its channels, and a channel for itself. */
 export const TALK = {
   GOVERNOR_DEDUPE_ENABLED: flag(true, 'Suppress the same text from the same sender within the window.'),
   GOVERNOR_DEDUPE_WINDOW_MS: millis({ min: 1, fallback: 5_000 }, 'How long the same text from the same sender counts as a repetition.'),
+  GOVERNOR_BOT_LOOP: choice(
+    ['silence', 'handoff', 'answer'],
+    'silence',
+    'When the other side seems to be a program and both only answer each other: stay silent for a while (`silence`), leave the conversation to people (`handoff`), or go on (`answer`).',
+  ),
+  GOVERNOR_SERVICE_HOURS_ENABLED: flag(false, 'Keep the service hours of the config file (`serviceHours`).'),
   BURST_DEBOUNCE_MS: millis({ min: 0, max: 60_000, fallback: 700 }, 'How long to wait for the rest of a burst before answering.'),
   BURST_MAX_WAIT_MS: millis({ min: 0, max: 300_000, fallback: 4_000 }, 'The longest that a burst that goes on is waited for.'),
   BURST_STRATEGY: choice(['coalesce', 'queue'], 'coalesce', 'Answer the messages of a burst as one (`coalesce`) or one by one (`queue`).'),
@@ -19,6 +25,7 @@ const PROCESS = {
   NODE_ENV: text('development', { about: '`production` makes the server reachable from outside and refuses administration without a token.' }),
   APP_MODE: choice(['all', 'api', 'worker'], 'all', 'What this process does: everything, only the HTTP surface, or only the work. `api` and `worker` apart need `DATABASE_URL`.'),
   PORT: whole({ min: 0, max: 65_535, fallback: 8_787 }, { about: 'Port of the HTTP server; 0 takes any free one.' }),
+  WORKER_PORT: optionalWhole({ min: 0, max: 65_535 }, { about: 'Port on which a worker (`APP_MODE=worker`) serves its probes and metrics, and nothing else. Without it a worker serves nothing.' }),
   HOST: text('127.0.0.1', { about: 'Address to listen on.', defaultText: '127.0.0.1 (0.0.0.0 when `NODE_ENV=production`)' }),
   DATA_DIR: text('.chasqui', { about: 'Folder of the SQLite file.' }),
   DATABASE_URL: optionalText({ about: 'PostgreSQL (14 or newer) instead of SQLite, as `postgres://user:password@host:5432/database`.', secret: true }),
@@ -29,6 +36,16 @@ const PROCESS = {
   SHUTDOWN_TIMEOUT_MS: millis({ min: 1, max: 600_000, fallback: 10_000 }, 'The longest that a stop may take, all phases together.'),
   DRAIN_DELAY_MS: millis({ min: 0, max: 600_000, fallback: 0 }, 'How long to keep serving after `/readyz` says 503 (5000 on Kubernetes).'),
   USE_ASYNC_WEBHOOK: flag(true, '`false`: answer inside the webhook request (still stored first), as a rollback.'),
+};
+
+const REDIS = {
+  REDIS_URL: optionalText({ about: 'Redis (6.2 or newer) through which processes wake each other, as `redis://:password@host:6379`; `rediss://` with TLS. Without it the store does that.', secret: true }),
+  REDIS_HOST: optionalText({ about: 'Host of Redis, instead of `REDIS_URL`.' }),
+  REDIS_PORT: whole({ min: 1, max: 65_535, fallback: 6_379 }, { about: 'Port of Redis, with `REDIS_HOST`.' }),
+  REDIS_PASSWORD: optionalText({ about: 'Password of Redis, with `REDIS_HOST`.', secret: true }),
+  REDIS_KEY_PREFIX: text('chasqui', { about: 'Before every key in Redis. Deployments that share a Redis need different ones.' }),
+  REDIS_TIMEOUT_MS: millis({ min: 50, max: 30_000, fallback: 1_000 }, 'How long Redis may take to answer. When it takes longer twice, the store is used instead until it answers in time.'),
+  WORKER_CONCURRENCY: whole({ min: 1, max: 1_000, fallback: 3 }, { about: 'Turns at once in each process while Redis wakes it.' }),
 };
 
 const TURNS = {
@@ -53,6 +70,17 @@ const QUEUE = {
   STORE_TIMEOUT_MS: millis({ min: 50, max: 60_000, fallback: 4_000 }, 'How long a webhook waits for the disk before it gets 500.'),
   SWEEP_INTERVAL_MS: millis({ min: 10, max: 600_000, fallback: 2_000 }, 'How often lost wake-ups and dead leases are looked for.'),
   CATCH_UP_INTERVAL_MS: millis({ min: 100, fallback: 60_000 }, 'How often platforms are asked for messages that never arrived.'),
+};
+
+const SCALING = {
+  AUTOSCALE_MAX_CONCURRENCY: whole(
+    { min: 0, max: 1_000, fallback: 0 },
+    { about: 'Turns at once that a process goes up to by itself, while work waits and it has room. 0: always as many as the setting of its engine says, which is the least otherwise.' },
+  ),
+  AUTOSCALE_MAX_WAIT_MS: millis({ min: 50, max: 600_000, fallback: 1_000 }, 'How long work may wait before more turns run at once.'),
+  SCALING_MIN_WORKERS: whole({ min: 1, max: 1_000, fallback: 1 }, { about: 'The desired number of workers is never less.' }),
+  SCALING_MAX_WORKERS: whole({ min: 1, max: 1_000, fallback: 10 }, { about: 'The desired number of workers is never more.' }),
+  SCALING_MAX_WAIT_MS: millis({ min: 100, max: 3_600_000, fallback: 5_000 }, 'How long work may wait before more workers are desired.'),
 };
 
 const DEAD_LETTERS = {
@@ -103,9 +131,11 @@ const CHATWOOT = {
 /** The settings in the order and groups of the documentation. */
 export const GROUPS = {
   Process: PROCESS,
+  Redis: REDIS,
   Conversations: TALK,
   Turns: TURNS,
   'Queue and store': QUEUE,
+  Scaling: SCALING,
   Sending: SENDING,
   'Dead letters': DEAD_LETTERS,
   Retention: RETENTION,
@@ -113,7 +143,7 @@ export const GROUPS = {
   Chatwoot: CHATWOOT,
 };
 
-const FIELDS = { ...PROCESS, ...TALK, ...TURNS, ...QUEUE, ...SENDING, ...DEAD_LETTERS, ...RETENTION, ...MODEL, ...CHATWOOT };
+const FIELDS = { ...PROCESS, ...REDIS, ...TALK, ...TURNS, ...QUEUE, ...SCALING, ...SENDING, ...DEAD_LETTERS, ...RETENTION, ...MODEL, ...CHATWOOT };
 
 /** `LOCAL_QUEUE_MAX_SIZE` to `localQueueMaxSize`. */
 type Camel<S extends string> = S extends `${infer Head}_${infer Rest}` ? `${Lowercase<Head>}${Capitalize<Camel<Rest>>}` : Lowercase<S>;
@@ -128,8 +158,10 @@ function fileKeys<Fields extends Record<string, z.ZodType>>(fields: Fields): Fil
   return Object.fromEntries(Object.entries(fields).map(([name, schema]) => [fileKey(name), schema])) as FileKeys<Fields>;
 }
 
+export type SettingName = keyof typeof FIELDS;
+
 /** Environment names of all settings, in order. */
-export const SETTING_NAMES = Object.keys(FIELDS) as (keyof typeof FIELDS)[];
+export const SETTING_NAMES = Object.keys(FIELDS) as SettingName[];
 
 export const settingsSchema = z.strictObject(fileKeys(FIELDS));
 export const talkSchema = z.strictObject(fileKeys(TALK));

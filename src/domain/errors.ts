@@ -48,11 +48,20 @@ export class ConfigError extends AppError {
   }
 }
 
+/**
+ * Whose fault it is that a responder failed. `provider`: it is in trouble. `late`: it did not answer in time. `limited`: it takes no more for
+ * now. `request`: this question, or what it was asked with; the next one may do.
+ */
+export type Fault = 'provider' | 'late' | 'limited' | 'request';
+
 /** A responder failed. `retryAfterMs` when the provider asked for a pause. */
 export class ResponderError extends AppError {
   readonly retryAfterMs: number;
-  constructor(code: string, message: string, options: ErrorOptions & { retryAfterMs?: number } = {}) {
+  /** `request` when it is not said. */
+  readonly fault: Fault;
+  constructor(code: string, message: string, options: ErrorOptions & { retryAfterMs?: number; fault?: Fault } = {}) {
     super(code, message, options);
     this.retryAfterMs = options.retryAfterMs ?? 0;
+    this.fault = options.fault ?? 'request';
   }
 }

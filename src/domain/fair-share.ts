@@ -36,6 +36,12 @@ export interface ShareRules {
   orgs: ReadonlyMap<OrgId, ShareRule>;
 }
 
+/** Looks up an org's place in the order. */
+export function sharesOf({ now, cap, orgs }: ShareRequest): (orgId: OrgId) => OrgShare {
+  const listed = new Map(orgs.map((share) => [share.orgId, share]));
+  return (orgId) => listed.get(orgId) ?? { orgId, start: now, weight: 1, cap };
+}
+
 /** When the n-th lane (from 0) that a claim gives to an org would start, in virtual time. The lowest start goes first. */
 export function startOf(share: Pick<OrgShare, 'start' | 'weight'>, now: number, n: number): number {
   return Math.max(share.start, now) + n / share.weight;

@@ -3,8 +3,11 @@ import type { DeadReason } from './message.ts';
 
 export type JobState = 'scheduled' | 'available' | 'running' | 'retryable' | 'completed' | 'cancelled' | 'dead';
 
-/** `turn` answers a message; every other kind is run by the handler registered under its name. */
-export type JobKind = 'turn' | (string & {});
+/**
+ * `turn` answers a message, `handoff` leaves it to people, `notice` says something of ours in the conversation; every other kind is run
+ * by the handler registered under its name.
+ */
+export type JobKind = 'turn' | 'handoff' | 'notice' | (string & {});
 
 /** An unfinished job of a lane, as its worker sees it before it has begun: no payload, which might be poisonous. */
 export interface OpenJob {
@@ -44,4 +47,11 @@ export interface NewJob {
   /** Append to this conversation's lane when due; otherwise it runs in a lane of its own. */
   conversationId?: ConversationId;
   laneId?: LaneId;
+  /**
+   * Names what the job is about, 1 to 300 characters, for a job in a lane of its own. A key has one job: when it has one already, nothing is
+   * added. Keys are forgotten with the identities of messages (`RETENTION_IDENTITIES_DAYS`).
+   */
+  key?: string;
+  /** True: a job of the key that is completed or cancelled makes room for another one. */
+  reuseKey?: boolean;
 }

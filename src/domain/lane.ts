@@ -25,6 +25,8 @@ export interface OpenLane {
 export interface Claimed {
   lease: Lease;
   open: OpenLane;
+  /** Jobs whose attempt was cut off with the worker that held the lane before, by `seq`. */
+  stalled: number[];
 }
 
 /**
@@ -33,8 +35,11 @@ export interface Claimed {
  */
 export const MAX_PARK_MS = 3_600_000;
 
-/** True when nothing may be said to this turn's conversation by the bot any more: a person took over since. */
+/** Jobs in which the bot acts in a conversation, and which end when a person takes it over. */
+export const SPEAKING: ReadonlySet<string> = new Set(['turn', 'handoff', 'notice']);
+
+/** True when the bot may not act in this job's conversation any more: a person took over since. */
 export function isTaken(job: OpenJob, conversation: Conversation | null): boolean {
-  if (job.kind !== 'turn' || !conversation) return false;
+  if (!SPEAKING.has(job.kind) || !conversation) return false;
   return conversation.owner !== 'bot' || job.ownerEpoch !== conversation.ownerEpoch;
 }

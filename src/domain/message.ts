@@ -13,8 +13,8 @@ export interface Attachment {
 export type Ending = 'answered' | 'handed_off' | 'suppressed' | 'dead';
 
 /**
- * The closed list of reasons of an ending. `answered`: `reply`. `handed_off`: `human_owns`, `policy`. `suppressed`: the
- * verdicts of intake and `withdrawn`, `empty_reply`. `dead`: why the job died.
+ * The closed list of reasons of an ending. `answered`: `reply`. `handed_off`: `human_owns`, `outside_hours`, `bot_loop`.
+ * `suppressed`: the verdicts of intake and `withdrawn`, `empty_reply`, `bot_loop`. `dead`: why the job died.
  */
 export type EndingReason =
   | 'reply'
@@ -23,6 +23,10 @@ export type EndingReason =
   | 'duplicate_text'
   | 'unsupported'
   | 'withdrawn'
+  | 'outside_hours'
+  | 'limited'
+  | 'flooded'
+  | 'bot_loop'
   | DeadReason;
 
 /** Why a job died. `discarded` and `purged` are operators' decisions about a job that was already dead. */

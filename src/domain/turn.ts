@@ -1,8 +1,8 @@
 import type { MessageId, TurnId } from './ids.ts';
 import type { DeadReason } from './message.ts';
 
-/** `answer` is the responder's; `apology` is the short friendly text that ends a dead job. */
-export type TurnKind = 'answer' | 'apology';
+/** `answer` is the responder's; `apology` is the short friendly text that ends a dead job; `notice` answers nothing. */
+export type TurnKind = 'answer' | 'apology' | 'notice';
 
 /** `sending` means that the platform may show it already. `unknown` is final: nobody can tell. */
 export type SendState = 'planned' | 'sending' | 'sent' | 'failed' | 'unknown' | 'cancelled';

@@ -30,6 +30,10 @@ function listRoutes(app: FastifyInstance, { operate }: HttpDeps): void {
     ok: true,
     ...(await operate.stats.admin()),
   }));
+  app.get('/admin/governor/stats', admin({ summary: 'What decides on messages, and what it decided', answers: { 200: shapes.governorStats } }), async () => ({
+    ok: true,
+    ...(await operate.stats.governor()),
+  }));
 }
 
 async function retryOne({ operate }: HttpDeps, jobId: string) {
@@ -58,7 +62,10 @@ function retryRoutes(app: FastifyInstance, deps: HttpDeps, once: Once): void {
 async function purge({ operate }: HttpDeps, body: unknown) {
   const confirm = typeof body === 'object' && body !== null && 'confirm' in body ? body.confirm : undefined;
   const result = await operate.deadLetters.purge(confirm);
-  if (result.kind === 'purged') return { status: 200, body: { ok: true, purged: result.purged } };
+  if (result.kind === 'purged') {
+    const { purged, operationId, finished } = result;
+    return { status: finished ? 200 : 202, body: { ok: true, purged, operationId } };
+  }
   throw new ProblemError('confirmation_required', 'Send {"confirm": "DELETE_ALL_DLQ_JOBS"} to delete every dead letter.', {
     errors: [{ field: 'body.confirm', message: 'must be exactly DELETE_ALL_DLQ_JOBS' }],
   });
@@ -73,25 +80,11 @@ function deleteRoutes(app: FastifyInstance, deps: HttpDeps, once: Once): void {
       return { status: 200, body: { ok: true, jobId } };
     }),
   );
-  const all = admin({ summary: 'Discards every dead letter', body: shapes.purgeBody, answers: { 200: shapes.dlqPurged } });
+  const all = admin({ summary: 'Discards every dead letter', body: shapes.purgeBody, answers: { 200: shapes.dlqPurged, 202: shapes.dlqPurged } });
   app.delete('/admin/dlq', all, (request, reply) => once(request, reply, () => purge(deps, request.body)));
 }
 
-function queueRoutes(app: FastifyInstance, { operate }: HttpDeps, once: Once): void {
-  const noEngine = new ProblemError('no_engine', 'This process runs no engine (APP_MODE=api): ask a process with the role all or worker.');
-  const doc = (summary: string) => admin({ summary, answers: { 200: shapes.queuePaused } });
-  app.post('/chatwoot/queue/pause', doc('Stops taking work in this process; webhooks are still accepted'), (request, reply) =>
-    once(request, reply, async () => {
-      if (!operate.pause()) throw noEngine;
-      return { status: 200, body: { ok: true, paused: true } };
-    }),
-  );
-  app.post('/chatwoot/queue/resume', doc('Takes work again'), (request, reply) =>
-    once(request, reply, async () => {
-      if (!operate.resume()) throw noEngine;
-      return { status: 200, body: { ok: true, paused: false } };
-    }),
-  );
+function statsRoute(app: FastifyInstance, { operate }: HttpDeps): void {
   app.get('/chatwoot/stats', admin({ summary: 'Queue, cache and worker of this process', answers: { 200: shapes.chatwootStats } }), async () => ({
     ok: true,
     ...(await operate.stats.chatwoot()),
@@ -103,5 +96,5 @@ export function adminRoutes(app: FastifyInstance, deps: HttpDeps, once: Once): v
   listRoutes(app, deps);
   retryRoutes(app, deps, once);
   deleteRoutes(app, deps, once);
-  queueRoutes(app, deps, once);
+  statsRoute(app, deps);
 }

@@ -1,7 +1,9 @@
+import type { ConfigChange, ConfigRow } from '../config/index.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { MessageId } from '../domain/ids.ts';
 import type { Operate } from '../operate/index.ts';
 import type { Channel } from '../ports/channel.ts';
+import type { Events } from '../ports/events.ts';
 import type { Intake } from '../ports/intake.ts';
 import type { Store } from '../ports/store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
@@ -46,15 +48,26 @@ export interface PlaygroundFeed {
   subscribe(conversation: string, listener: (event: PlaygroundEvent) => void): () => void;
 }
 
+/** What this process is configured to do. */
+export interface Configuration {
+  /** `needsRestart`: settings that were read and wait for one; `refused`: why the last reading changed nothing, when it was refused. */
+  view(): { file: string | null; needsRestart: readonly string[]; refused: string | null; settings: readonly ConfigRow[] };
+  /** Reads it again. Never rejects. */
+  reload(): Promise<{ kind: 'unchanged' } | { kind: 'reloaded'; change: ConfigChange } | { kind: 'refused'; why: string }>;
+}
+
 export interface HttpDeps {
   intake: Intake;
   channels: ChannelDirectory;
   operate: Operate;
   store: Pick<Store, 'kind' | 'ping'>;
   lifecycle: Lifecycle;
+  configuration: Configuration;
   metrics: MetricsPage;
   /** Null: the playground is off; its page and its webhook answer 404. */
   playground: PlaygroundFeed | null;
+  /** What happens to jobs. */
+  events: Pick<Events, 'subscribe'>;
   /** Resolves when these messages have ended. Used only with `useAsyncWebhook: false`. */
   answered(messageIds: MessageId[], signal: AbortSignal): Promise<void>;
   clock: Clock;
@@ -62,6 +75,8 @@ export interface HttpDeps {
 }
 
 export interface HttpSettings {
+  /** `probes`: only the probes and the metrics, for a process that takes no webhooks. */
+  surface: 'all' | 'probes';
   host: string;
   /** 0: any free port. */
   port: number;

@@ -4,22 +4,29 @@ import type { Clock } from '../domain/clock.ts';
 import { ConfigError } from '../domain/errors.ts';
 import { createAdminGuard } from './admin-guard.ts';
 import { adminRoutes } from './admin.ts';
+import { configurationRoutes } from './configuration.ts';
+import { engineRoutes } from './engine.ts';
+import { eventRoutes } from './event-stream.ts';
 import { answerBrokenRequest, createErrorHandler } from './error-handler.ts';
 import { healthRoutes } from './health.ts';
 import type { HttpDeps, HttpSettings } from './http-deps.ts';
 import { createOnce } from './idempotency.ts';
+import { legacyRoutes } from './legacy-queue.ts';
 import { metricsRoutes } from './metrics.ts';
+import { operationRoutes } from './operations.ts';
 import { openapiRoute } from './openapi.ts';
 import { SAFE_HEADERS } from './page-headers.ts';
 import { playgroundRoutes } from './playground.ts';
 import { ProblemError } from './problem.ts';
 import { createRequestMeter } from './request-meter.ts';
 import type { CountRequest } from './request-meter.ts';
+import { queueRoutes } from './queue.ts';
 import { validatorCompiler } from './request-schema.ts';
+import { scalingRoute } from './scaling.ts';
 import { v1Routes } from './v1.ts';
 import { webhookRoutes } from './webhooks.ts';
 
-export type { ChannelDirectory, HttpDeps, HttpSettings, Lifecycle, MetricsPage, PlaygroundEvent, PlaygroundFeed } from './http-deps.ts';
+export type { ChannelDirectory, Configuration, HttpDeps, HttpSettings, Lifecycle, MetricsPage, PlaygroundEvent, PlaygroundFeed } from './http-deps.ts';
 
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 30_000;
@@ -88,21 +95,31 @@ async function quietRoutes(app: FastifyInstance, deps: HttpDeps, given: { settin
   });
   healthRoutes(app, deps, settings);
   metricsRoutes(app, deps);
+  if (settings.surface === 'probes') return;
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', createAdminGuard(settings));
-    adminRoutes(guarded, deps, createOnce(deps.clock));
+    const once = createOnce(deps.clock);
+    adminRoutes(guarded, deps, once);
+    queueRoutes(guarded, deps, once);
     v1Routes(guarded, deps);
+    operationRoutes(guarded, deps, once);
+    legacyRoutes(guarded, deps, once);
+    engineRoutes(guarded, deps, once);
+    eventRoutes(guarded, deps);
+    configurationRoutes(guarded, deps, once);
+    scalingRoute(guarded, deps);
   });
   const feed = deps.playground;
   if (feed) await app.register((page) => playgroundRoutes(page, deps, { feed, settings }));
 }
 
-async function listen(app: FastifyInstance, { host, port }: HttpSettings): Promise<string> {
+async function listen(app: FastifyInstance, { host, port, surface }: HttpSettings): Promise<string> {
+  const name = surface === 'all' ? 'PORT' : 'WORKER_PORT';
   try {
     return await app.listen({ host, port });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') throw new ConfigError(`PORT ${port} is taken on ${host}: stop the program that uses it, or set PORT to another one`);
+    if (code === 'EADDRINUSE') throw new ConfigError(`${name} ${port} is taken on ${host}: stop the program that uses it, or set ${name} to another one`);
     if (code === 'EADDRNOTAVAIL') throw new ConfigError(`HOST ${host} is not an address of this machine: set HOST to one, or to 0.0.0.0`);
     throw error;
   }
@@ -129,8 +146,10 @@ async function close(app: FastifyInstance, clock: Clock): Promise<void> {
 export async function createHttp(deps: HttpDeps, settings: HttpSettings): Promise<Http> {
   const app = createServer(deps);
   const count = createRequestMeter(deps.telemetry.meter);
-  openapiRoute(app, settings.version);
-  await app.register((hot) => webhookRoutes(hot, deps, { settings, count }));
+  if (settings.surface === 'all') {
+    openapiRoute(app, settings.version);
+    await app.register((hot) => webhookRoutes(hot, deps, { settings, count }));
+  }
   await app.register((quiet) => quietRoutes(quiet, deps, { settings, count }));
   await app.ready();
   return { listen: () => listen(app, settings), close: () => close(app, deps.clock), app };

@@ -40,7 +40,7 @@ function operation({ doc }: Documented): object {
   return {
     summary: doc.summary,
     parameters: [...parameters(doc.params, 'path'), ...parameters(doc.query, 'query')],
-    ...(doc.body && { requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(doc.body) } } } }),
+    ...(doc.body && { requestBody: { required: !doc.body.safeParse(undefined).success, content: { 'application/json': { schema: jsonSchema(doc.body) } } } }),
     ...(doc.auth === 'admin' && { security: [{ adminToken: [] }] }),
     responses: { ...Object.fromEntries(answers), default: { description: 'An error', content: problemContent } },
   };

@@ -11,7 +11,7 @@ export class InvalidRequest extends Error {
   }
 }
 
-function fieldErrors(error: z.ZodError, part: string): FieldError[] {
+export function fieldErrors(error: z.ZodError, part: string): FieldError[] {
   return error.issues.map((issue) => ({ field: [part, ...issue.path].join('.'), message: issue.message }));
 }
 
@@ -23,6 +23,13 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, ht
     return { error: new InvalidRequest(fieldErrors(result.error, httpPart ?? 'request')) };
   };
 };
+
+/** A body that fits its schema. Throws {@link InvalidRequest}. */
+export function checkedBody<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  throw new InvalidRequest(fieldErrors(result.error, 'body'));
+}
 
 /** What `/openapi.json` says about a route. */
 export interface RouteDoc {

@@ -63,18 +63,29 @@ export const dlqStats = z.object({ ok, name: z.string(), ...dlqCounts, oldestAt:
 export const dlqRetried = z.object({ ok, jobId: z.string(), retriedAs: z.string() });
 export const dlqRetryAll = z.object({ ok, operationId: z.string(), total: count });
 export const dlqDiscarded = z.object({ ok, jobId: z.string() });
-export const dlqPurged = z.object({ ok, purged: count });
+export const dlqPurged = z.object({ ok, purged: count, operationId: z.string() });
 
 const queueCounts = { waiting: count, active: count, completed: count, failed: count, delayed: count };
 
 export const adminStats = z.object({ ok, redis: z.boolean(), queue: z.object({ ...queueCounts, dlq: z.object(dlqCounts) }) });
+
+export const governorStats = z.object({
+  ok,
+  config: z.object({ serviceHoursEnabled: z.boolean(), rateLimitEnabled: z.boolean(), dedupeEnabled: z.boolean() }),
+  rateLimiter: z.object({
+    redisAvailable: z.boolean(),
+    memoryFallback: z.object({ ratesCount: count, dedupesCount: count }),
+    config: z.object({ maxRequestsPerMinute: count, dedupeWindowMs: count }),
+    redis: z.object({ activeRateLimitKeys: count, activeDedupeKeys: count }),
+  }),
+  verdicts: z.record(z.string(), count),
+});
 
 const worker = z.union([
   z.object({ running: z.literal(false) }),
   z.object({
     running: z.literal(true),
     mode: z.string(),
-    paused: z.boolean(),
     active: count,
     concurrency: count,
     succeeded: count,
@@ -88,6 +99,24 @@ export const chatwootStats = z.object({
   queue: z.object({ ...queueCounts, paused: z.boolean(), oldestWaitingMs: z.number() }),
   cache: z.object({ hitRate: z.number(), hits: count, misses: count, entries: count }).nullable(),
   worker,
+});
+
+const id = (prefix: string) => z.string().regex(new RegExp(`^${prefix}_[a-zA-Z0-9_-]{1,48}$`), `must be an id that begins with ${prefix}_`);
+
+/** Without a body: everything. */
+export const pauseBody = z
+  .strictObject({ orgId: id('org').optional(), channelId: id('chn').optional() })
+  .refine((body) => body.orgId === undefined || body.channelId === undefined, { error: 'name an orgId or a channelId, not both', path: ['channelId'] })
+  .optional();
+
+const pauseTarget = { scope: z.enum(['all', 'org', 'channel']), orgId: z.string().optional(), channelId: z.string().optional() };
+export const pauseChanged = z.object({ ok, changed: z.boolean(), target: z.object(pauseTarget) });
+export const queueView = z.object({
+  ok,
+  ...queueCounts,
+  oldestWaitingMs: z.number(),
+  paused: z.boolean(),
+  pauses: z.array(z.object({ ...pauseTarget, since: at })),
 });
 
 export const queuePaused = z.object({ ok, paused: z.boolean() });
@@ -129,14 +158,88 @@ export const journey = z.object({
 const line = z.object({ id: z.string(), direction: z.string(), text: z.string(), sentAt: at, ending: z.string().nullable() });
 export const messages = z.object({ ok, count, messages: z.array(line) });
 
-export const operation = z.object({
-  ok,
+const operationView = z.object({
   id: z.string(),
   kind: z.string(),
-  state: z.enum(['running', 'completed', 'failed']),
+  state: z.enum(['running', 'interrupted', 'cancelled', 'completed', 'failed']),
   total: count,
   done: count,
   failed: count,
+  error: z.string().nullable(),
   createdAt: at,
   updatedAt: at,
+});
+export const operation = operationView.extend({ ok });
+export const operations = z.object({ ok, count, operations: z.array(operationView) });
+export const importBody = z.strictObject({
+  from: z.string().min(1).optional(),
+  table: z.string().min(1).optional(),
+  types: z.record(z.string(), z.string().min(1)).optional(),
+});
+export const importStarted = z.object({ ok, operationId: z.string(), total: count });
+
+const stage = z.enum(['shadow', 'both', 'chasqui']);
+const gap = z.object({ count, ids: z.array(z.string()) });
+export const legacyQueue = z.object({
+  ok,
+  source: z.string(),
+  types: z.record(z.string(), z.object({ kind: z.string(), stage })),
+  rows: z.array(z.object({ type: z.string(), status: z.string(), count })),
+  unmapped: z.array(z.string()),
+  withoutJob: gap,
+  withoutRow: gap,
+  complete: z.boolean(),
+});
+
+export const operationsQuery = z.strictObject({ limit: limitQuery });
+
+export const job = z.object({
+  ok,
+  id: z.string(),
+  orgId: z.string(),
+  laneId: z.string(),
+  kind: z.string(),
+  state: z.enum(['scheduled', 'available', 'running', 'retryable', 'completed', 'cancelled', 'dead']),
+  attempts: count,
+  crashes: count,
+  reason: z.string().nullable(),
+  error: z.string().nullable(),
+  progress: z.object({ done: z.number(), total: z.number() }).nullable(),
+  retryOf: z.string().nullable(),
+  createdAt: at,
+  startedAt: at.nullable(),
+  endedAt: at.nullable(),
+});
+
+const names = z.array(z.string());
+const difference = z.object({ added: names, removed: names, changed: z.array(z.object({ id: z.string(), what: names })) });
+
+export const configuration = z.object({
+  ok,
+  file: z.string().nullable(),
+  needsRestart: names,
+  refused: z.string().nullable(),
+  settings: z.array(z.object({ name: z.string(), value: z.union([z.string(), z.number(), z.boolean()]).nullable(), origin: z.string() })),
+});
+
+export const reloaded = z.object({ ok, changed: z.boolean(), settings: names, needsRestart: names, orgs: difference, channels: difference });
+
+export const scaling = z.object({ ok, desiredWorkers: count, waiting: count, active: count, oldestWaitingMs: z.number(), serviceMs: ms, perWorker: count });
+
+const engineMode = z.enum(['local', 'both', 'bullmq']);
+
+export const engineBody = z.strictObject({ mode: engineMode, force: z.boolean().optional() });
+export const engineMoved = z.object({ ok, from: engineMode, to: engineMode });
+export const engineView = z.object({
+  ok,
+  decided: engineMode.nullable(),
+  mode: engineMode,
+  lanes: z.object({ ready: count, held: count, parked: count }),
+  oldestWaitingMs: z.number(),
+  wakeups: z.object({ waiting: count, active: count, delayed: count }).nullable(),
+  processes: z.array(z.object({ process: z.string(), role: z.enum(['all', 'api', 'worker']), mode: engineMode, rescued: count })).nullable(),
+  rescuedLastMinute: count.nullable(),
+  gap: count.nullable(),
+  settled: z.boolean(),
+  warnings: z.array(z.string()),
 });

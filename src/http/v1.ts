@@ -7,7 +7,7 @@ import * as shapes from './shapes.ts';
 
 type ById = { Params: { id: string } };
 
-/** Messages and their journeys, and operations. Behind the admin guard. */
+/** Messages and their journeys. Behind the admin guard. */
 export function v1Routes(app: FastifyInstance, { operate }: HttpDeps): void {
   app.get<ById>(
     '/v1/messages/:id',
@@ -30,15 +30,6 @@ export function v1Routes(app: FastifyInstance, { operate }: HttpDeps): void {
     async ({ params, query }) => {
       const messages = await operate.messages(params.id, query.limit);
       return { ok: true, count: messages.length, messages };
-    },
-  );
-  app.get<ById>(
-    '/v1/operations/:id',
-    described({ summary: 'How far a long operation has come', auth: 'admin', params: shapes.idParams, answers: { 200: shapes.operation } }),
-    async ({ params }) => {
-      const operation = await operate.operation(params.id);
-      if (!operation) throw new ProblemError('operation_unknown', `No operation has the id ${params.id}.`);
-      return { ok: true, ...operation };
     },
   );
 }

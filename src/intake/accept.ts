@@ -1,5 +1,5 @@
 import { sendAddress } from '../domain/turn.ts';
-import type { Channel, InboundEvent } from '../ports/channel.ts';
+import type { Channel, EventOf, InboundEvent } from '../ports/channel.ts';
 import type { Accepted } from '../ports/intake.ts';
 import type { IntakeDeps } from './intake-deps.ts';
 import { govern, type GovernSettings } from './govern/index.ts';
@@ -16,8 +16,6 @@ interface Accepting {
   channel: Channel;
   times: Times;
 }
-
-type EventOf<Kind extends InboundEvent['kind']> = Extract<InboundEvent, { kind: Kind }>;
 
 /** Takes a delivery's events in, one after the other: their order is the platform's. */
 export async function accept(accepting: Accepting, events: InboundEvent[]): Promise<Accepted> {
@@ -51,11 +49,12 @@ async function message(accepting: Accepting, event: EventOf<'message'>, accepted
     conversationId: deps.newId('cnv'),
     messageId: deps.newId('msg'),
     ...times,
-    refused: event.refused,
     doubt: event.doubt,
-    ...govern(settings, channel.id),
+    ...govern(settings, channel, { event, now: deps.clock.now() }),
   });
   accepted.messageIds.push(appended.messageId);
+  deps.judged(appended.verdict);
+  deps.telemetry.meter.count('verdicts_total', { org_id: channel.orgId, verdict: appended.verdict });
   const duplicate = appended.verdict === 'duplicate' || appended.verdict === 'duplicate_text';
   if (appended.verdict === 'duplicate') accepted.duplicates += 1;
   if (duplicate) deps.telemetry.meter.count('duplicates_total', { channel: channel.kind, kind: appended.verdict });

@@ -9,6 +9,8 @@ import { accept, type Times } from './accept.ts';
 import type { IntakeDeps } from './intake-deps.ts';
 import type { GovernSettings } from './govern/index.ts';
 
+export type { ChannelHours } from './govern/index.ts';
+
 /** The way in. */
 export function createIntake(deps: IntakeDeps, settings: GovernSettings): Intake {
   const take = (channel: Channel, events: InboundEvent[], times: Times): Promise<Accepted> => accept({ deps, settings, channel, times }, events);

@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import type { LaneId, NewId } from '../domain/ids.ts';
+import type { Verdict } from '../domain/verdict.ts';
 import type { Conversations } from '../ports/conversations.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Mailbox } from '../ports/mailbox.ts';
@@ -12,6 +13,8 @@ export interface IntakeDeps {
   newId: NewId;
   clock: Clock;
   telemetry: Telemetry;
+  /** Told of each message that was judged. */
+  judged(verdict: Verdict): void;
   /** Hints, after the commit, that a lane has work. */
   wake(laneId: LaneId): void;
 }

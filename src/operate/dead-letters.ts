@@ -1,12 +1,16 @@
 import { jobAddress } from '../domain/ids.ts';
-import type { JobId } from '../domain/ids.ts';
+import type { JobId, OperationId } from '../domain/ids.ts';
 import type { DeadLetter, DeadLetterFilter } from '../ports/dead-letters.ts';
 import type { OperateDeps, OperateSettings } from './operate-deps.ts';
+import type { OperationWorks } from './operations/index.ts';
+import { PURGE } from './operations/purge.ts';
+import { RETRY_ALL } from './operations/retry-all.ts';
 
 /** What a caller must send, letter for letter, to purge the dead letters. */
 export const PURGE_CONFIRMATION = 'DELETE_ALL_DLQ_JOBS';
 
-const PURGE_ROUND = 500;
+/** How long a purge is waited for; one that takes longer goes on without, ms. */
+const PURGE_WAIT_MS = 10_000;
 
 /** A dead letter as operators see it. Instants are UTC ms. */
 export interface DeadLetterView {
@@ -42,6 +46,15 @@ export interface DeadLetterSummary {
 
 export type Retried = { kind: 'retried'; retriedAs: JobId } | { kind: 'unknown' } | { kind: 'already' } | { kind: 'human_owns' };
 
+/** `finished` false: it goes on in the background. */
+export type Purged = { kind: 'purged'; purged: number; operationId: OperationId; finished: boolean } | { kind: 'unconfirmed' };
+
+export interface Started {
+  operationId: OperationId;
+  /** Letters that this operation will try to retry. */
+  total: number;
+}
+
 /** What operators do with dead letters, one at a time or all at once. */
 export interface DeadLetterDesk {
   /** Newest first. `limit`: 1 to 500. */
@@ -51,8 +64,10 @@ export interface DeadLetterDesk {
   retry(id: string): Promise<Retried>;
   /** False when there is no such letter. */
   discard(id: string): Promise<boolean>;
-  /** Discards every letter, if `confirmation` is {@link PURGE_CONFIRMATION}; otherwise nothing. */
-  purge(confirmation: unknown): Promise<{ kind: 'purged'; purged: number } | { kind: 'unconfirmed' }>;
+  /** Discards every letter, as an operation, if `confirmation` is {@link PURGE_CONFIRMATION}; otherwise nothing. Waits for it up to 10 s. */
+  purge(confirmation: unknown): Promise<Purged>;
+  /** Retries every letter in each conversation's order, in the background. While that goes on, returns the operation that does it. */
+  retryAll(): Promise<Started>;
 }
 
 function view(letter: DeadLetter): DeadLetterView {
@@ -71,7 +86,7 @@ function view(letter: DeadLetter): DeadLetterView {
   };
 }
 
-type Deps = Pick<OperateDeps, 'store' | 'wake' | 'telemetry'>;
+type Deps = Pick<OperateDeps, 'store' | 'wake' | 'telemetry'> & { operations: Pick<OperationWorks, 'start' | 'wait'> };
 
 async function summarise(deps: Deps, settings: OperateSettings): Promise<DeadLetterSummary> {
   const { total, oldestAt, byReason } = await deps.store.deadLetters.stats();
@@ -96,15 +111,17 @@ async function retry(deps: Deps, id: string): Promise<Retried> {
   return { kind: 'retried', retriedAs: result.retriedAs };
 }
 
-async function purge(deps: Deps): Promise<number> {
-  let purged = 0;
-  let went = PURGE_ROUND;
-  while (went === PURGE_ROUND) {
-    went = await deps.store.deadLetters.purge(PURGE_ROUND);
-    purged += went;
-  }
-  deps.telemetry.log.warn({ purged }, 'dead letters purged');
-  return purged;
+async function startOver(deps: Deps, kind: string): Promise<Started> {
+  const { total } = await deps.store.deadLetters.stats();
+  const { operation, isNew } = await deps.operations.start(kind, total);
+  if (isNew) deps.telemetry.log.warn({ operationId: operation.id, kind, total }, 'an operation on all dead letters was started');
+  return { operationId: operation.id, total: operation.total };
+}
+
+async function purge(deps: Deps): Promise<Purged> {
+  const { operationId } = await startOver(deps, PURGE);
+  const { state, done } = await deps.operations.wait(operationId, PURGE_WAIT_MS);
+  return { kind: 'purged', purged: done, operationId, finished: state === 'completed' };
 }
 
 export function createDeadLetterDesk(deps: Deps, settings: OperateSettings): DeadLetterDesk {
@@ -117,9 +134,7 @@ export function createDeadLetterDesk(deps: Deps, settings: OperateSettings): Dea
     stats: () => summarise(deps, settings),
     retry: (id) => retry(deps, id),
     discard: async (id) => jobAddress(id) !== null && (await deadLetters.discard(id as JobId)),
-    purge: async (confirmation) => {
-      if (confirmation !== PURGE_CONFIRMATION) return { kind: 'unconfirmed' };
-      return { kind: 'purged', purged: await purge(deps) };
-    },
+    purge: async (confirmation) => (confirmation === PURGE_CONFIRMATION ? purge(deps) : { kind: 'unconfirmed' }),
+    retryAll: () => startOver(deps, RETRY_ALL),
   };
 }

@@ -1,15 +1,17 @@
 import type { EngineStats } from '../ports/engine.ts';
 import type { QueueCounts } from '../ports/reports.ts';
 import type { DeadLetterSummary } from './dead-letters.ts';
+import { governorStats, type GovernorStats } from './governor-stats.ts';
 import type { CacheStats, OperateDeps } from './operate-deps.ts';
+import { isAllPaused } from './queue.ts';
 
 export type WorkerView =
   | { running: false }
-  | { running: true; mode: string; paused: boolean; active: number; concurrency: number; succeeded: number; failed: number; successRate: string };
+  | { running: true; mode: string; active: number; concurrency: number; succeeded: number; failed: number; successRate: string };
 
 /** `GET /chatwoot/stats`. */
 export interface ChatwootStats {
-  /** `paused` is this process's engine: false where it runs none. */
+  /** `paused`: everything is, in all processes. */
   queue: QueueCounts & { paused: boolean; oldestWaitingMs: number };
   /** Null when there is no cache. */
   cache: CacheStats | null;
@@ -39,18 +41,19 @@ function worker(engine: EngineStats | undefined): WorkerView {
   return engine ? { running: true, ...engine, successRate: successRate(engine) } : { running: false };
 }
 
-type Deps = Pick<OperateDeps, 'store' | 'engine' | 'cache' | 'redis'>;
+type Deps = Pick<OperateDeps, 'store' | 'engine' | 'cache' | 'redis' | 'governor'>;
 
 export interface Stats {
   chatwoot(): Promise<ChatwootStats>;
   admin(): Promise<AdminStats>;
   resilience(): Promise<ResilienceStats>;
+  governor(): Promise<GovernorStats>;
 }
 
 async function chatwoot({ store, engine, cache }: Deps): Promise<ChatwootStats> {
-  const [counts, oldestWaitingMs] = await Promise.all([store.reports.counts(), store.reports.oldestWaitingMs()]);
-  const stats = engine?.stats();
-  return { queue: { ...counts, paused: stats?.paused ?? false, oldestWaitingMs }, cache: cache?.() ?? null, worker: worker(stats) };
+  const { reports, controls } = store;
+  const [counts, oldestWaitingMs, pauses] = await Promise.all([reports.counts(), reports.oldestWaitingMs(), controls.pauses()]);
+  return { queue: { ...counts, paused: isAllPaused(pauses), oldestWaitingMs }, cache: cache?.() ?? null, worker: worker(engine?.stats()) };
 }
 
 async function admin({ store, redis }: Deps, deadLetters: () => Promise<DeadLetterSummary>): Promise<AdminStats> {
@@ -60,11 +63,11 @@ async function admin({ store, redis }: Deps, deadLetters: () => Promise<DeadLett
 }
 
 async function resilience({ store, engine }: Deps): Promise<ResilienceStats> {
-  const { waiting, active } = await store.reports.counts();
-  const stats = engine?.stats() ?? { mode: 'none', active, concurrency: 0, paused: false, succeeded: 0, failed: 0 };
+  const [{ waiting, active }, pauses] = await Promise.all([store.reports.counts(), store.controls.pauses()]);
+  const stats = engine?.stats() ?? { mode: 'none', active, concurrency: 0, succeeded: 0, failed: 0 };
   return {
     queue: { pending: waiting, active: stats.active, concurrency: stats.concurrency, successRate: successRate(stats) },
-    engine: { mode: stats.mode, paused: stats.paused },
+    engine: { mode: stats.mode, paused: isAllPaused(pauses) },
   };
 }
 
@@ -73,5 +76,6 @@ export function createStats(deps: Deps, deadLetters: () => Promise<DeadLetterSum
     chatwoot: () => chatwoot(deps),
     admin: () => admin(deps, deadLetters),
     resilience: () => resilience(deps),
+    governor: () => governorStats(deps.governor),
   };
 }

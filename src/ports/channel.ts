@@ -31,11 +31,13 @@ export type InboundEvent =
   /** Known and of no consequence; counted under its name. */
   | { kind: 'ignored'; name: string };
 
+export type EventOf<Kind extends InboundEvent['kind']> = Extract<InboundEvent, { kind: Kind }>;
+
 /** What became of one send. */
 export type SendResult =
   | { kind: 'sent'; providerId: string | null }
-  /** Certainly not shown; may be sent again after `retryAfterMs`, if given, or our own backoff. */
-  | { kind: 'refused_for_now'; retryAfterMs?: number; error: string }
+  /** Certainly not shown; may be sent again after `retryAfterMs`, if given, or our own backoff. `isLimited`: the platform is well, and takes no more. */
+  | { kind: 'refused_for_now'; retryAfterMs?: number; isLimited?: boolean; error: string }
   /** May have been shown. */
   | { kind: 'ambiguous'; error: string }
   /** Certainly not shown, and trying again is useless. */
@@ -89,6 +91,11 @@ export interface Channel {
    * `channel_not_found` when it never will.
    */
   find?(part: OutgoingPart, signal: AbortSignal): Promise<string | null>;
+  /**
+   * Leaves the conversation to people, who see why (`note`, not shown to the contact). Carried out twice it does no harm. Throws as
+   * `find` does.
+   */
+  handOver?(conversation: Conversation, note: string, signal: AbortSignal): Promise<void>;
   /** Shows or hides the typing indicator. Best effort; failures are only counted. */
   typing?(conversation: Conversation, on: boolean, signal: AbortSignal): Promise<void>;
   /**

@@ -1,4 +1,4 @@
-import type { JobId, OrgId, ChannelId, ConversationId, OperationId } from '../domain/ids.ts';
+import type { JobId, OrgId, ChannelId, ConversationId } from '../domain/ids.ts';
 
 export interface DeadLetter {
   jobId: JobId;
@@ -36,32 +36,12 @@ export interface DeadLetters {
   /** Newest first. `cursor` is opaque, from the page before. */
   list(filter: DeadLetterFilter, page: { limit: number; cursor?: string }): Promise<{ jobs: DeadLetter[]; nextCursor: string | null }>;
   stats(filter?: DeadLetterFilter): Promise<DeadLetterStats>;
-  /** Oldest first within each conversation, for retry-all. */
-  ids(after: JobId | null, limit: number): Promise<JobId[]>;
+  /** Oldest first within each conversation, for retry-all: those that died at `until` (UTC ms, the store's clock) or before. */
+  ids(after: JobId | null, limit: number, until: number): Promise<JobId[]>;
   /** Appends a new job at the lane's end, once. Refused while a human owns the conversation. */
   retry(jobId: JobId): Promise<RetryResult>;
   /** The letter goes; the message's identity stays, so that a late redelivery is still a duplicate. */
   discard(jobId: JobId): Promise<boolean>;
-  /** Discards up to `limit`; returns how many went. */
-  purge(limit: number): Promise<number>;
-}
-
-export type OperationState = 'running' | 'completed' | 'failed';
-
-/** A long piece of operators' work, with progress. */
-export interface Operation {
-  id: OperationId;
-  kind: string;
-  state: OperationState;
-  total: number;
-  done: number;
-  failed: number;
-  createdAt: number;
-  updatedAt: number;
-}
-
-export interface Operations {
-  start(operation: { id: OperationId; kind: string; total: number }): Promise<void>;
-  progress(id: OperationId, change: { done: number; failed: number; state: OperationState }): Promise<void>;
-  get(id: OperationId): Promise<Operation | null>;
+  /** Discards up to `limit` of those that died at `until` (UTC ms, the store's clock) or before; returns how many went. */
+  purge(limit: number, until: number): Promise<number>;
 }

@@ -6,6 +6,14 @@ import type { Ending, InboundMessage } from '../domain/message.ts';
 import type { HistoryEntry, TurnMessage } from '../domain/turn.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
+/** Something that is said at most once in a while in a conversation, however many ask for it at once. */
+export interface Notice {
+  topic: 'outside_hours' | 'limited';
+  /** Not said when this topic's was at this instant or later, UTC ms. */
+  since: number;
+  text: string;
+}
+
 /** One inbound message on its way into the store, with what govern already knows about it. */
 export interface Arrival {
   orgId: OrgId;
@@ -18,12 +26,21 @@ export interface Arrival {
   receivedAt: number;
   verifiedAt: number;
   /** Stored and ended at once with this verdict, when govern decided so. */
-  refused: Extract<Verdict, 'unsupported' | 'human_owns'> | null;
+  refused: Extract<Verdict, 'unsupported' | 'human_owns' | 'outside_hours' | 'limited'> | null;
+  /** What its job does: answer it (the default), or hand the conversation to people. */
+  work?: 'turn' | 'handoff';
+  /** Said before it, when {@link MAY_NOTIFY} has its verdict. */
+  notice?: Notice;
+  /** Unfinished jobs that the lane may hold before a message is `flooded`; 0, the default: any number. */
+  maxOpen?: number;
   /** Milliseconds until its job may run (service hours); it keeps its place in the lane. */
   deferMs: number;
   /** How long an idle lane waits for the rest of a burst. */
   debounceMs: number;
-  /** Same text, same sender, nothing said in between, within this window: stored, not answered. 0: off. */
+  /**
+   * Same text and attachments, same sender, nothing said in between, within this window: stored, not answered. A short text is no
+   * repetition as long as it may answer another one of our last messages. 0: off.
+   */
   duplicateWindowMs: number;
   /** The platform's state contradicts ours; ask it before the turn. */
   doubt: boolean;
@@ -63,7 +80,10 @@ export interface ClaimRequest {
 
 export interface ClaimResult {
   claimed: Claimed[];
-  /** Milliseconds until the next lane with work can be claimed; null when no lane has work. */
+  /**
+   * Milliseconds until it is worth claiming again: 0 when lanes were left that could be claimed too (with `only`: of those), else until the next
+   * lane's time comes. What only a cap or a pause holds back is not counted. Null: nothing to wait for.
+   */
   nextInMs: number | null;
 }
 
@@ -95,8 +115,8 @@ export interface Mailbox {
   append(arrival: Arrival): Promise<Appended>;
   /** Edits or withdraws a message, before or after it arrived. */
   amend(amendment: Amendment): Promise<{ known: boolean }>;
-  /** Adds a job that is not a message. */
-  addJob(job: NewJob & { orgId: OrgId; laneId: LaneId }): Promise<{ jobId: JobId; laneId: LaneId }>;
+  /** Adds a job that is not a message. `isNew` false: its key has a job already, which is the one returned. */
+  addJob(job: NewJob & { orgId: OrgId; laneId: LaneId }): Promise<{ jobId: JobId; laneId: LaneId; isNew: boolean }>;
   /**
    * Takes up to `limit` lanes that have work which may run now and no live lease, in the order in which their orgs may start
    * them; within an org by priority, then by rank. Lanes of what is paused are not taken.

@@ -30,6 +30,20 @@ export interface MessageRecord {
   sends: { part: number; state: string; tries: number; ambiguous: boolean; startedAt: number | null; endedAt: number | null; providerId: string | null; error: string | null }[];
 }
 
+/** How much there is to do for all workers together. */
+export interface Load {
+  /** Lanes that a worker could take now; up to {@link LOAD_MOST} are counted. What is paused is not among them. */
+  waiting: number;
+  /** Lanes in the hands of workers. */
+  active: number;
+  /** How long the first job of those that wait could have run already, ms. */
+  oldestWaitingMs: number;
+  /** What a turn takes from its last attempt's begin to its end: the median of the last hundred, ms. Null: there was none yet. */
+  serviceMs: number | null;
+}
+
+export const LOAD_MOST = 10_000;
+
 /** Read-only views, and the pruning of what is old. */
 export interface Reports {
   message(id: MessageId): Promise<MessageRecord | null>;
@@ -38,6 +52,7 @@ export interface Reports {
   counts(): Promise<QueueCounts>;
   /** Age of the oldest job that may run and has not, ms. */
   oldestWaitingMs(): Promise<number>;
+  load(): Promise<Load>;
   /**
    * Deletes up to `limit` rows of each kind that ended before these instants (UTC ms). Identities of messages outlive
    * their bodies. Returns how many rows went.

@@ -1,8 +1,13 @@
 import { LeaseLost } from '../domain/errors.ts';
+import type { BreakerBoard } from '../ports/breaker-board.ts';
+import type { Controls } from '../ports/controls.ts';
 import type { Conversations } from '../ports/conversations.ts';
-import type { DeadLetters, Operations } from '../ports/dead-letters.ts';
+import type { DeadLetters } from '../ports/dead-letters.ts';
+import type { Jobs } from '../ports/jobs.ts';
+import type { Lanes } from '../ports/lanes.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Mailbox } from '../ports/mailbox.ts';
+import type { Operations } from '../ports/operations.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { Store } from '../ports/store.ts';
 
@@ -20,7 +25,11 @@ export interface StoreCommands {
   conversations: Commands<Conversations>;
   deadLetters: Commands<DeadLetters>;
   operations: Commands<Operations>;
+  jobs: Commands<Jobs>;
   reports: Commands<Reports>;
+  lanes: Commands<Lanes>;
+  controls: Commands<Controls>;
+  breakers: Commands<BreakerBoard>;
 }
 
 export type PortName = keyof StoreCommands;
@@ -33,8 +42,12 @@ const METHODS: { [P in PortName]: (keyof StoreCommands[P])[] } = {
   ledger: ['plan', 'startPart', 'resend', 'recordSent', 'endPart', 'settle', 'close'],
   conversations: ['get', 'find', 'setOwner', 'clearDoubt', 'known', 'cursor', 'setCursor'],
   deadLetters: ['list', 'stats', 'ids', 'retry', 'discard', 'purge'],
-  operations: ['start', 'progress', 'get'],
-  reports: ['message', 'messages', 'counts', 'oldestWaitingMs', 'prune'],
+  operations: ['start', 'take', 'renew', 'advance', 'stumble', 'complete', 'giveBack', 'get', 'list', 'cancel', 'resume'],
+  jobs: ['get', 'progress', 'keyed', 'openKeys'],
+  reports: ['message', 'messages', 'counts', 'oldestWaitingMs', 'load', 'prune'],
+  lanes: ['counts', 'ready', 'dueInMs'],
+  controls: ['pause', 'resume', 'pauses', 'engineMode', 'setEngineMode'],
+  breakers: ['list', 'open', 'close', 'probe'],
 };
 
 function portOf(port: PortName, submit: Submit): unknown {

@@ -15,8 +15,13 @@ export interface LogOptions {
   destination?: DestinationStream;
 }
 
+/** A log whose level can be set. */
+export interface LevelledLog extends Log {
+  level: string;
+}
+
 /** One JSON object per line: level, time (ISO), fields, message. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): LevelledLog {
   const settings = {
     level: options.level,
     base: null,

@@ -9,7 +9,9 @@ export function createDeadLetterAlert(
 ): Service {
   return {
     name: 'dead-letter-alert',
-    intervalMs: settings.intervalMs,
+    get intervalMs() {
+      return settings.intervalMs;
+    },
     runOnce: async () => {
       const { total, byReason } = await deps.deadLetters.stats();
       for (const [reason, count] of Object.entries(byReason)) deps.telemetry.meter.gauge('dead_letters', { reason }, count);

@@ -23,7 +23,9 @@ const PAUSE_MS = 20;
 export function createPrune(deps: { reports: Pick<Reports, 'prune'>; clock: Clock; telemetry: Telemetry }, retention: Retention): Service {
   return {
     name: 'prune',
-    intervalMs: retention.intervalMs,
+    get intervalMs() {
+      return retention.intervalMs;
+    },
     runOnce: async (signal) => {
       const now = deps.clock.now();
       const before = { bodies: now - retention.bodiesMs, identities: now - retention.identitiesMs, deadLetters: now - retention.deadLettersMs };

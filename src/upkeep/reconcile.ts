@@ -13,7 +13,8 @@ import type { Service } from '../ports/service.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 
 export interface ReconcileDeps {
-  channels: Channel[];
+  /** Those of now. Asked at each round. */
+  channels: () => readonly Channel[];
   conversations: Conversations;
   intake: Pick<Intake, 'accept'>;
   newId: NewId;
@@ -41,17 +42,19 @@ export interface Reconciler {
 }
 
 export function createReconciler(deps: ReconcileDeps, settings: { intervalMs: number }): Reconciler {
-  const asked = deps.channels.filter((channel) => channel.examine && channel.active);
+  const asked = () => deps.channels().filter((channel) => channel.examine && channel.active);
   return {
     service: {
       name: 'reconcile',
-      intervalMs: settings.intervalMs,
+      get intervalMs() {
+        return settings.intervalMs;
+      },
       runOnce: async (signal) => {
-        await Promise.all(asked.map((channel) => round(deps, channel, signal)));
+        await Promise.all(asked().map((channel) => round(deps, channel, signal)));
       },
     },
     examine: async (conversation, signal) => {
-      const channel = deps.channels.find((candidate) => candidate.id === conversation.channelId);
+      const channel = deps.channels().find((candidate) => candidate.id === conversation.channelId);
       if (channel?.examine) await catchUp({ deps, channel, since: await floorOf(deps, channel.id), signal }, conversation.externalId);
       await deps.conversations.clearDoubt(conversation.id);
     },

@@ -6,7 +6,9 @@ import type { Telemetry } from '../ports/telemetry.ts';
 export function createSweep(deps: { engine: Engine; telemetry: Telemetry }, settings: { intervalMs: number }): Service {
   return {
     name: 'sweep',
-    intervalMs: settings.intervalMs,
+    get intervalMs() {
+      return settings.intervalMs;
+    },
     runOnce: async () => {
       const rescued = await deps.engine.sweep();
       if (rescued > 0) deps.telemetry.meter.count('rescued_wakeups_total', {}, rescued);

@@ -1,23 +1,26 @@
 import { backoffMs } from '../domain/backoff.ts';
+import type { LoopSign } from '../domain/bot-loop.ts';
 import { say } from '../domain/catalogue/index.ts';
-import { isFinal, ResponderError, StoreFailed } from '../domain/errors.ts';
+import { LeaseLost, ResponderError, StoreFailed, StoreTimeout } from '../domain/errors.ts';
 import { cleanText } from '../domain/message.ts';
 import type { OpenLane } from '../domain/lane.ts';
 import type { Reply, StoredTurn } from '../domain/turn.ts';
+import type { Pass } from '../ports/gate.ts';
 import type { Begun } from '../ports/mailbox.ts';
 import type { Answer } from '../ports/responder.ts';
+import { breakLoop, historyToRead, signOf } from './break-loop.ts';
+import { ofAnswer, ofError } from './call-result.ts';
 import { within } from './deadline.ts';
 import { deliver } from './deliver.ts';
 import type { TurnOf } from './part.ts';
 import { AGAIN, type Step } from './deps.ts';
 import { burstMs, gather, type Gathered } from './gather.ts';
-import { PATIENCE_MS } from './resolve.ts';
 import { localeOf, questionOf } from './question.ts';
+import { codeOf, tell } from './tell.ts';
 import { Typing } from './typing.ts';
 
 /** Answers what waits at the head of the lane: gather ▸ begin ▸ respond ▸ store ▸ deliver. */
 export async function answer(turnOf: TurnOf, open: OpenLane): Promise<Step> {
-  if (turnOf.conversation.doubt) return examine(turnOf);
   const gathered = gather(open, turnOf.policy);
   const wait = burstMs(gathered, turnOf.policy);
   if (wait > 0) return { kind: 'park', ms: wait };
@@ -25,49 +28,73 @@ export async function answer(turnOf: TurnOf, open: OpenLane): Promise<Step> {
   typing.start();
   try {
     const alone = gathered.crashes >= turnOf.work.settings.maxCrashes - 1;
-    const turn = await turnOf.work.quarantine.run(alone, () => attempt(turnOf, gathered));
-    return turn ? await deliver(turnOf, turn) : AGAIN;
+    const tried = await turnOf.work.quarantine.run(alone, () => throughGate(turnOf, gathered));
+    if (tried.kind === 'wait') return { kind: 'park', ms: tried.ms };
+    return tried.turn ? await deliver(turnOf, tried.turn) : AGAIN;
   } finally {
     typing.stop();
   }
 }
 
-/**
- * The platform's state contradicts ours: it is asked before anything is said. When it will never tell, the doubt is dropped: what its
- * webhooks said has named no person.
- */
-async function examine(turnOf: TurnOf): Promise<Step> {
-  const { deps, settings, patience } = turnOf.work;
-  const { conversation, hold } = turnOf;
+type Tried = { kind: 'tried'; turn: StoredTurn | null } | { kind: 'wait'; ms: number };
+
+/** Nobody is called, so nobody is waited for. */
+const NO_CALL: Pass = { leave: () => undefined };
+
+/** While the one who would be asked takes no call, the turn is put back: no attempt is counted, and no slot held. */
+async function throughGate(turnOf: TurnOf, gathered: Gathered): Promise<Tried> {
+  const { work, policy, hold } = turnOf;
+  const { maxAttempts, maxCrashes } = work.settings;
+  const gate = gathered.attempts < maxAttempts && gathered.crashes < maxCrashes ? policy.askGate : null;
+  if (!gate) return { kind: 'tried', turn: await attempt(turnOf, gathered, NO_CALL) };
+  const entry = await gate.enter({ orgId: hold.lease.orgId, isRetry: gathered.attempts > 0 });
+  if (entry.kind === 'wait') {
+    work.deps.telemetry.meter.count('put_back_total', { gate: gate.name, why: entry.why });
+    return { kind: 'wait', ms: entry.ms };
+  }
   try {
-    await deps.examine(conversation, hold.signal);
-    patience.forget(conversation.id);
-    return AGAIN;
-  } catch (error) {
-    hold.signal.throwIfAborted();
-    const { asks, forMs } = patience.inVain(conversation.id, deps.clock.monotonic());
-    deps.telemetry.log.warn({ err: error, conversationId: conversation.id, asks }, 'could not ask the platform who owns a conversation');
-    if (isFinal(error) || forMs > PATIENCE_MS) await deps.conversations.clearDoubt(conversation.id);
-    return { kind: 'park', ms: backoffMs(asks + 1, settings.retryDelayMs) };
+    return { kind: 'tried', turn: await attempt(turnOf, gathered, entry.pass) };
+  } finally {
+    entry.pass.leave({ kind: 'unused' });
   }
 }
 
 /** From counting the attempt to the stored reply. Null: it failed, or there is nothing to say. */
-async function attempt(turnOf: TurnOf, gathered: Gathered): Promise<StoredTurn | null> {
+async function attempt(turnOf: TurnOf, gathered: Gathered, pass: Pass): Promise<StoredTurn | null> {
   const { deps, settings } = turnOf.work;
   const { maxAttempts, maxCrashes, history } = settings;
-  const begun = await deps.mailbox.begin(turnOf.hold.lease, { seqs: gathered.seqs, maxAttempts, maxCrashes, history });
+  const begun = await deps.mailbox.begin(turnOf.hold.lease, { seqs: gathered.seqs, maxAttempts, maxCrashes, history: historyToRead(history) });
   const exhausted = begun.exhausted[0];
   if (exhausted) return apologize(turnOf, begun, exhausted);
   try {
-    const turn = await plan(turnOf, gathered, await replyTo(turnOf, begun));
+    const sign = signOf(turnOf, begun);
+    const turn = sign ? await withoutAnswer(turnOf, gathered, sign) : await plan(turnOf, gathered, await replyTo(turnOf, begun, pass));
     if (!turn) deps.turnEnded(turnOf.conversation.id);
+    tellUnsaid(turnOf, gathered, turn);
     return turn;
   } catch (error) {
     if (!(error instanceof AttemptFailed)) throw error;
     await failed(turnOf, gathered, error.cause);
     return null;
   }
+}
+
+/** Leaving a conversation to people can fail, like an answer. */
+async function withoutAnswer(turnOf: TurnOf, gathered: Gathered, sign: LoopSign): Promise<null> {
+  try {
+    await breakLoop(turnOf, gathered.seqs, sign);
+    return null;
+  } catch (error) {
+    turnOf.hold.signal.throwIfAborted();
+    if (error instanceof LeaseLost || error instanceof StoreFailed || error instanceof StoreTimeout) throw error;
+    throw new AttemptFailed('a loop could not be left to people', { cause: error });
+  }
+}
+
+/** Those that the reply does not answer have ended with its storing: withdrawn, taken over, or nothing to say. */
+function tellUnsaid({ work, hold }: TurnOf, gathered: Gathered, turn: StoredTurn | null): void {
+  const unsaid = gathered.seqs.filter((seq) => !turn?.members.includes(seq));
+  for (const seq of unsaid) tell(work, hold, { seq, kind: 'turn', happening: { type: 'completed', outcome: 'unsaid' } });
 }
 
 /** A reply that the store refuses, rather than fails to take in time, would be refused again: that is a failed attempt. */
@@ -84,19 +111,22 @@ async function plan(turnOf: TurnOf, gathered: Gathered, reply: Reply): Promise<S
 /** Marks that the attempt failed, as opposed to the lease, the store's time or a stop. */
 class AttemptFailed extends Error {}
 
-async function replyTo(turnOf: TurnOf, begun: Begun): Promise<Reply> {
+async function replyTo(turnOf: TurnOf, begun: Begun, pass: Pass): Promise<Reply> {
   const { policy, hold } = turnOf;
   const messages = begun.messages.filter((message) => !message.withdrawn);
   if (messages.length === 0) return { kind: 'answer', parts: [], responder: policy.responder.name };
-  const question = questionOf(turnOf, { messages, history: begun.history });
+  const { history } = turnOf.work.settings;
+  const question = questionOf(turnOf, { messages, history: history > 0 ? begun.history.slice(-history) : [] });
   try {
     const result = await respond(turnOf, (signal) => policy.responder.respond(question, signal));
+    pass.leave(ofAnswer(result));
     const text = cleanText(result.text).trim();
     const parts = text === '' ? [] : policy.channel.split(text);
     countTokens(turnOf, origin(result));
     return { kind: 'answer', parts, responder: policy.responder.name, ...origin(result) };
   } catch (error) {
     hold.signal.throwIfAborted();
+    pass.leave(ofError(error));
     throw new AttemptFailed('the responder failed', { cause: error });
   }
 }
@@ -133,6 +163,7 @@ async function failed(turnOf: TurnOf, gathered: Gathered, cause: unknown): Promi
   work.deps.telemetry.log.warn({ err: error, conversationId: conversation.id, attempt: attempts, retryInMs }, 'an attempt to answer failed');
   work.deps.telemetry.meter.count('job_retry_count', { job_type: 'turn', org_id: hold.lease.orgId });
   await work.deps.mailbox.fail(hold.lease, { seqs: gathered.seqs, error: error.message, retryInMs });
+  for (const seq of gathered.seqs) tell(work, hold, { seq, kind: 'turn', happening: { type: 'failed', attempt: attempts, error: codeOf(error), retryInMs } });
 }
 
 /** The apology is a reply like any other: stored, fenced, sent once. Its jobs die when it is settled. */

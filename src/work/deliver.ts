@@ -1,10 +1,13 @@
 import { backoffMs } from '../domain/backoff.ts';
 import type { StoredTurn } from '../domain/turn.ts';
-import type { Start } from '../ports/ledger.ts';
+import type { Settled, Start } from '../ports/ledger.ts';
 import type { SendResult } from '../ports/channel.ts';
+import type { Pass } from '../ports/gate.ts';
+import { ofSend } from './call-result.ts';
 import { within } from './deadline.ts';
 import { AGAIN, type Step } from './deps.ts';
 import { tryKey, type Ask, type PartDone, type PartOf, type TurnOf } from './part.ts';
+import { tellTurn } from './tell.ts';
 import { lookUp, recordSent, resolve, tooOld, waitUntilLanded } from './resolve.ts';
 
 /** Bytes are written within this of asking for the fence, or not at all, ms. */
@@ -20,22 +23,27 @@ export async function deliver(turnOf: TurnOf, turn: StoredTurn): Promise<Step> {
     if (done.kind === 'stop') break;
   }
   const settled = await turnOf.work.deps.ledger.settle(turnOf.hold.lease, turn.id);
-  return ended(turnOf, settled.ending);
+  return ended(turnOf, turn, settled);
 }
 
 /** A person took over: nothing more is said. What was on its way has landed by now, so that nothing of theirs overtakes it. */
 async function close(turnOf: TurnOf, turn: StoredTurn): Promise<Step> {
   const settled = await turnOf.work.deps.ledger.close(turnOf.hold.lease, turn.id);
-  return ended(turnOf, settled.ending);
+  return ended(turnOf, turn, settled);
 }
 
-function ended(turnOf: TurnOf, ending: string): Step {
+function ended(turnOf: TurnOf, turn: StoredTurn, settled: Settled): Step {
   const { deps } = turnOf.work;
+  const { kind } = turn;
+  const { ending } = settled;
+  tellTurn(turnOf.work, turnOf.hold, { turn, settled });
+  const jobType = kind === 'notice' ? 'notice' : 'turn';
   const seconds = (deps.clock.monotonic() - turnOf.startedAt) / 1000;
-  deps.telemetry.meter.observe('job_duration_seconds', { job_type: 'turn', org_id: turnOf.hold.lease.orgId, status: ending }, seconds);
-  deps.telemetry.meter.count('turn_endings_total', { channel: turnOf.policy.channel.kind, ending });
+  deps.telemetry.meter.observe('job_duration_seconds', { job_type: jobType, org_id: turnOf.hold.lease.orgId, status: ending }, seconds);
+  if (kind === 'answer') turnOf.work.replies.replied(turnOf.conversation.id, deps.clock.monotonic());
+  if (kind !== 'notice') deps.telemetry.meter.count('turn_endings_total', { channel: turnOf.policy.channel.kind, ending });
   deps.turnEnded(turnOf.conversation.id);
-  return AGAIN;
+  return { kind: 'ended', seqs: turn.members };
 }
 
 async function deliverPart(part: PartOf): Promise<PartDone> {
@@ -72,11 +80,30 @@ function startPart(part: PartOf): Promise<Start> {
 /** Fence, write, record. The last try runs alone in the process: were it to crash, nothing beside it would be suspected. */
 async function tryOnce(part: PartOf, ask: Ask): Promise<PartDone | { kind: 'ambiguous' }> {
   const alone = part.send.tries >= part.work.settings.maxTries - 1;
-  const written = await part.work.quarantine.run(alone, () => write(part, ask));
+  const written = await part.work.quarantine.run(alone, () => throughGate(part, ask));
+  if ('waitMs' in written) return { kind: 'park', ms: written.waitMs };
   return 'result' in written ? record(part, written.result) : notWritten(part, written.start);
 }
 
-async function write(part: PartOf, ask: Ask): Promise<{ result: SendResult } | { start: Exclude<Start, 'go'> | 'look' }> {
+type Written = { result: SendResult } | { start: Exclude<Start, 'go'> | 'look' };
+
+/** While the platform takes nothing, the part is put back: no try is counted. Once a person took over there is only that to write down. */
+async function throughGate(part: PartOf, ask: Ask): Promise<Written | { waitMs: number }> {
+  const { policy, hold, send, conversation, turn, work } = part;
+  if (conversation.owner !== 'bot' || conversation.ownerEpoch !== turn.ownerEpoch) return write(part, ask, null);
+  const entry = await policy.sendGate.enter({ orgId: hold.lease.orgId, isRetry: send.tries > 0 });
+  if (entry.kind === 'wait') {
+    work.deps.telemetry.meter.count('put_back_total', { gate: policy.sendGate.name, why: entry.why });
+    return { waitMs: entry.ms };
+  }
+  try {
+    return await write(part, ask, entry.pass);
+  } finally {
+    entry.pass.leave({ kind: 'unused' });
+  }
+}
+
+async function write(part: PartOf, ask: Ask, pass: Pass | null): Promise<Written> {
   const { clock } = part.work.deps;
   part.hold.signal.throwIfAborted();
   const fencedAt = clock.monotonic();
@@ -88,7 +115,9 @@ async function write(part: PartOf, ask: Ask): Promise<{ result: SendResult } | {
   part.send.tries += 1;
   if (part.hold.signal.aborted) return { result: { kind: 'refused_for_now', error: 'the process is stopping' } };
   if (clock.monotonic() - fencedAt > FENCE_MS) return { result: { kind: 'refused_for_now', error: 'the fence was too old to write' } };
-  return { result: await post(part) };
+  const result = await post(part);
+  pass?.leave(part.hold.signal.aborted ? { kind: 'unused' } : ofSend(result));
+  return { result };
 }
 
 async function notWritten(part: PartOf, start: Exclude<Start, 'go'> | 'look'): Promise<PartDone | { kind: 'ambiguous' }> {

@@ -1,24 +1,29 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Conversation } from '../domain/conversation.ts';
 import type { ChannelId, ConversationId, NewId } from '../domain/ids.ts';
-import type { Outcome } from '../domain/job.ts';
 import type { Lease } from '../domain/lane.ts';
 import type { Channel } from '../ports/channel.ts';
 import type { Conversations } from '../ports/conversations.ts';
+import type { Events } from '../ports/events.ts';
+import type { JobHandler } from '../ports/job-handler.ts';
+import type { Jobs } from '../ports/jobs.ts';
+import type { Gate } from '../ports/gate.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Mailbox } from '../ports/mailbox.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Landings, Patience } from './landings.ts';
 import type { Quarantine } from './quarantine.ts';
-
-/** Runs a job that is not a turn. `signal` aborts at the attempt's deadline or when the process stops. */
-export type JobHandler = (job: { kind: string; payload: unknown; attempt: number }, signal: AbortSignal) => Promise<Outcome | void>;
+import type { ReplyCounts } from './reply-counts.ts';
 
 /** How one channel's conversations are answered. */
 export interface TurnPolicy {
   channel: Channel;
   responder: Responder;
+  /** What stands before the responder's calls; null: nothing. */
+  askGate: Gate | null;
+  /** What stands before the channel's sends. */
+  sendGate: Gate;
   /** `coalesce`: what waits is one turn. `queue`: one message, one turn. */
   strategy: 'coalesce' | 'queue';
   /** A burst ends when nothing came for this long, ms… */
@@ -27,18 +32,23 @@ export interface TurnPolicy {
   debounceMaxMs: number;
   /** Language when neither contact nor text tells. */
   locale: string;
+  /** What is done when the other side seems to be a program: end the turn in silence, leave the conversation to people, or answer. */
+  onLoop: 'silence' | 'handoff' | 'answer';
 }
 
 export interface WorkDeps {
   mailbox: Mailbox;
   ledger: Ledger;
-  conversations: Pick<Conversations, 'clearDoubt'>;
+  conversations: Pick<Conversations, 'clearDoubt' | 'setOwner'>;
   clock: Clock;
   newId: NewId;
   telemetry: Telemetry;
   /** Undefined: the channel is no longer configured. */
   policy(channelId: ChannelId): TurnPolicy | undefined;
-  handlers: Record<string, JobHandler>;
+  /** What runs jobs of a kind; undefined: nothing does. */
+  handler(kind: string): JobHandler | undefined;
+  jobs: Pick<Jobs, 'progress'>;
+  events: Pick<Events, 'emit'>;
   /** Asks the platform who owns a conversation in doubt, and takes in what was missed. */
   examine(conversation: Conversation, signal: AbortSignal): Promise<void>;
   /** A turn of this conversation has ended; for whoever waits for it. */
@@ -82,9 +92,10 @@ export interface Work {
   quarantine: Quarantine;
   landings: Landings;
   patience: Patience;
+  replies: ReplyCounts;
 }
 
-/** What a step leaves to do: look at the lane again, or wait for so long. */
-export type Step = { kind: 'again' } | { kind: 'park'; ms: number };
+/** What a step leaves to do: look at the lane again, go on without these jobs, which have ended, or wait for so long. */
+export type Step = { kind: 'again' } | { kind: 'ended'; seqs: number[] } | { kind: 'park'; ms: number };
 
 export const AGAIN: Step = { kind: 'again' };

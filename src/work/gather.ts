@@ -19,9 +19,15 @@ export interface Gathered {
   fresh: boolean;
 }
 
+/** Messages that wait for one opening were given their times by different processes' clocks: they are due together within this, ms. */
+const SAME_OPENING_MS = 10_000;
+
+const isDue = (job: OpenJob, head: OpenJob): boolean =>
+  job.readyInMs === 0 || (head.state === 'scheduled' && job.state === 'scheduled' && job.readyInMs <= SAME_OPENING_MS);
+
 /** A turn job that may join those before it. A suspect runs alone until the guilty message is known. */
-function joins(job: OpenJob, open: OpenLane): boolean {
-  return job.kind === 'turn' && job.turnId === null && job.readyInMs === 0 && !job.suspect && !isTaken(job, open.conversation);
+function joins(job: OpenJob, head: OpenJob, open: OpenLane): boolean {
+  return job.kind === 'turn' && job.turnId === null && isDue(job, head) && !job.suspect && !isTaken(job, open.conversation);
 }
 
 /** The ready turn jobs in a row from the head of the lane. */
@@ -30,7 +36,7 @@ export function gather(open: OpenLane, policy: Pick<TurnPolicy, 'strategy'>): Ga
   const members = [head];
   const alone = policy.strategy === 'queue' || head.suspect;
   for (const job of alone ? [] : rest) {
-    if (members.length >= MAX_MEMBERS || !joins(job, open)) break;
+    if (members.length >= MAX_MEMBERS || !joins(job, head, open)) break;
     members.push(job);
   }
   return {

@@ -3,28 +3,36 @@
  * nothing is open (release) or when the first job must wait (park).
  *
  *   gather ▸ respond ▸ fence ▸ deliver ▸ settle        for turns: gather.ts, answer.ts, deliver.ts, resolve.ts
+ *   begin ▸ fence ▸ deliver ▸ settle                   for what is said unasked: notice.ts; hand-over.ts leaves a conversation to people
  *   begin ▸ handle ▸ complete                          for other kinds of jobs: run-job.ts
  */
 import { LeaseLost } from '../domain/errors.ts';
-import { isTaken, type OpenLane } from '../domain/lane.ts';
+import { isTaken, SPEAKING, type OpenLane } from '../domain/lane.ts';
 import type { OpenJob } from '../domain/job.ts';
 import type { Drain, Drained } from '../ports/engine.ts';
 import { deliver } from './deliver.ts';
+import { examine } from './doubt.ts';
+import { handOver } from './hand-over.ts';
+import { sayNotice } from './notice.ts';
+import type { TurnOf } from './part.ts';
 import { AGAIN, type Hold, type Step, type Work, type WorkDeps, type WorkSettings } from './deps.ts';
 import { Landings, Patience } from './landings.ts';
 import { answer } from './answer.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Quarantine } from './quarantine.ts';
+import { ReplyCounts } from './reply-counts.ts';
 import { runJob } from './run-job.ts';
+import { tell, tellStalled, tellTurn } from './tell.ts';
 
-export type { JobHandler, TurnPolicy, WorkDeps, WorkSettings } from './deps.ts';
+export { followingLegacy } from './legacy-job.ts';
+export type { TurnPolicy, WorkDeps, WorkSettings } from './deps.ts';
 
 /** How long a lane rests after the store failed under it, ms. */
 const REST_MS = 1000;
 
 /** Makes the function that drains claimed lanes. It resolves when the lane is given back, or was lost. */
 export function createWork(deps: WorkDeps, settings: WorkSettings): Drain {
-  const work: Work = { deps, settings, quarantine: new Quarantine(), landings: new Landings(), patience: new Patience() };
+  const work: Work = { deps, settings, quarantine: new Quarantine(), landings: new Landings(), patience: new Patience(), replies: new ReplyCounts() };
   const heartbeat = new Heartbeat(deps, settings.leaseMs);
   return async (claimed, signal) => {
     const stop = new AbortController();
@@ -34,6 +42,7 @@ export function createWork(deps: WorkDeps, settings: WorkSettings): Drain {
     const hold: Hold = { lease: claimed.lease, claimedAt: deps.clock.monotonic(), signal: stop.signal };
     const held = { lease: claimed.lease, stop };
     heartbeat.add(held);
+    tellStalled(work, hold, claimed);
     try {
       return await drain(work, hold, claimed.open);
     } catch (error) {
@@ -57,9 +66,29 @@ async function drain(work: Work, hold: Hold, first: OpenLane): Promise<Drained> 
       return { nextInMs: step.ms };
     }
     if (step.kind === 'drained' && (await mailbox.release(lease, { drained: open.seen })) === 'released') return { nextInMs: null };
-    open = await mailbox.open(lease);
+    open = (step.kind === 'ended' ? without(step.seqs, open) : null) ?? (await mailbox.open(lease));
   }
 }
+
+/**
+ * What was read, without the jobs that have ended since: nobody else ends or changes jobs of a lane in hand, and what is appended shows when it is
+ * given back. Null when the lane has to be read again: for what speaks next, which depends on the owner; for what was not ready; for a reading
+ * that did not reach the end of the lane.
+ */
+function without(seqs: number[], open: OpenLane): OpenLane | null {
+  const jobs = open.jobs.filter(({ seq }) => !seqs.includes(seq));
+  const [next] = jobs;
+  const isCertain = next ? !SPEAKING.has(next.kind) && next.readyInMs === 0 : open.jobs.at(-1)?.seq === open.seen;
+  return isCertain ? { seen: open.seen, jobs, conversation: open.conversation, turn: null } : null;
+}
+
+/**
+ * Processes do not learn of a new channel at the same instant, and one removed by mistake may come back: for so long after a message was stored
+ * its lane waits for a channel that is not configured here, ms. A file that Kubernetes mounts is new in all pods after a minute or two
+ * (https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/#mounted-configmaps-are-updated-automatically).
+ */
+const UNROUTABLE_AFTER_MS = 180_000;
+const UNKNOWN_YET: Step = { kind: 'park', ms: 5_000 };
 
 const NOT_OURS: Drained = { nextInMs: null };
 const PARK_NOW: Step = { kind: 'park', ms: 0 };
@@ -68,19 +97,27 @@ async function nextStep(work: Work, hold: Hold, open: OpenLane): Promise<Step | 
   const head = open.jobs[0];
   if (!head) return { kind: 'drained' };
   if (head.readyInMs > 0 && !isTaken(head, open.conversation)) return { kind: 'park', ms: head.readyInMs };
-  if (head.kind !== 'turn') return runJob(work, hold, head);
+  if (!SPEAKING.has(head.kind)) return runJob(work, hold, head);
   const conversation = open.conversation;
-  const policy = conversation ? work.deps.policy(conversation.channelId) : undefined;
-  if (!conversation || !policy) return unroutable(work, hold, open);
+  if (!conversation) return unroutable(work, hold, open);
+  const policy = work.deps.policy(conversation.channelId);
+  if (!policy) return head.ageMs < UNROUTABLE_AFTER_MS ? UNKNOWN_YET : unroutable(work, hold, open);
   const turnOf = { work, hold, policy, conversation, startedAt: work.deps.clock.monotonic() };
   if (open.turn) return deliver(turnOf, open.turn);
   if (isTaken(head, conversation)) return handOff(work, hold, head);
-  return answer(turnOf, open);
+  if (conversation.doubt) return examine(turnOf);
+  return act(turnOf, open, head);
+}
+
+function act(turnOf: TurnOf, open: OpenLane, head: OpenJob): Promise<Step> {
+  if (head.kind === 'notice') return sayNotice(turnOf, head);
+  return head.kind === 'handoff' ? handOver(turnOf, head) : answer(turnOf, open);
 }
 
 async function handOff(work: Work, hold: Hold, head: OpenJob): Promise<Step> {
   await work.deps.mailbox.complete(hold.lease, { seqs: [head.seq], outcome: { kind: 'completed' }, ending: 'handed_off', reason: 'human_owns' });
-  return AGAIN;
+  tell(work, hold, { seq: head.seq, kind: head.kind, happening: { type: 'completed', outcome: 'handed_off' } });
+  return { kind: 'ended', seqs: [head.seq] };
 }
 
 /** Nothing can be said any more. What was stored to be said ends with its jobs. */
@@ -91,11 +128,12 @@ async function unroutable(work: Work, hold: Hold, open: OpenLane): Promise<Step>
   if (turn) {
     const end = { state: 'failed', error, reason: 'unroutable' } as const;
     for (const { part } of turn.sends) await ledger.endPart(hold.lease, { turnId: turn.id, part, end });
-    await ledger.settle(hold.lease, turn.id);
+    tellTurn(work, hold, { turn, settled: await ledger.settle(hold.lease, turn.id) });
     return AGAIN;
   }
   const seqs = open.jobs.slice(0, 1).map((job) => job.seq);
   await mailbox.complete(hold.lease, { seqs, outcome: { kind: 'dead', reason: 'unroutable', error } });
+  for (const { seq, kind } of open.jobs.slice(0, 1)) tell(work, hold, { seq, kind, happening: { type: 'dead', reason: 'unroutable' } });
   return AGAIN;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLifecycle } from '../../src/app/lifecycle.ts';
-import { stopOnSignals } from '../../src/app/signals.ts';
+import { listenToSignals } from '../../src/app/signals.ts';
 import { createSupervisor } from '../../src/app/supervisor.ts';
 import type { Log } from '../../src/ports/telemetry.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -87,12 +87,13 @@ describe('signals', () => {
     const on = (signal: string, listener: (signal: NodeJS.Signals) => void): void => void listeners.set(signal, () => listener(signal as NodeJS.Signals));
     return { on, exit: (code: number) => void exits.push(code), exits, send: (signal: string) => listeners.get(signal)?.() };
   }
+  const never = { stop: () => new Promise<never>(() => {}), sameWithinMs: 0, isTerminalGone: () => false, reload: () => {} };
 
   it('exit with 0 after a clean stop and 1 after a forced one', async () => {
     for (const [result, code] of [['clean', 0], ['forced', 1]] as const) {
       const process = source();
       const stopped = Promise.resolve(result);
-      stopOnSignals(process, { stop: () => stopped, sameWithinMs: 0, clock: manualClock() });
+      listenToSignals(process, { ...never, stop: () => stopped, clock: manualClock() });
       process.send('SIGTERM');
       await stopped;
       expect(process.exits).toEqual([code]);
@@ -101,7 +102,7 @@ describe('signals', () => {
 
   it('asked twice, exits at once with 1', () => {
     const process = source();
-    stopOnSignals(process, { stop: () => new Promise(() => {}), sameWithinMs: 0, clock: manualClock() });
+    listenToSignals(process, { ...never, clock: manualClock() });
     process.send('SIGTERM');
     expect(process.exits).toEqual([]);
     process.send('SIGINT');
@@ -111,7 +112,7 @@ describe('signals', () => {
   it('one Ctrl-C that arrives over several ways is one request', async () => {
     const process = source();
     const clock = manualClock();
-    stopOnSignals(process, { stop: () => new Promise(() => {}), sameWithinMs: 500, clock });
+    listenToSignals(process, { ...never, sameWithinMs: 500, clock });
     process.send('SIGINT');
     await clock.advance(499);
     process.send('SIGINT');
@@ -119,6 +120,20 @@ describe('signals', () => {
     await clock.advance(1);
     process.send('SIGINT');
     expect(process.exits).toEqual([1]);
+  });
+
+  it('SIGHUP reads the settings again, and stops when it tells that the terminal has gone', () => {
+    const process = source();
+    const calls: string[] = [];
+    let isGone = false;
+    const stop = () => (calls.push('stop'), new Promise<never>(() => {}));
+    listenToSignals(process, { ...never, stop, isTerminalGone: () => isGone, reload: () => void calls.push('reload'), clock: manualClock() });
+    process.send('SIGHUP');
+    process.send('SIGHUP');
+    expect(calls).toEqual(['reload', 'reload']);
+    isGone = true;
+    process.send('SIGHUP');
+    expect([calls, process.exits]).toEqual([['reload', 'reload', 'stop'], []]);
   });
 });
 

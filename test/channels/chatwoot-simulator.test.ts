@@ -143,7 +143,7 @@ describe('an ambiguous send', () => {
     sim.contactSends(7, 'hi');
     sim.faults.rest.queue('message_create', { kind: 'rate_limited', retryAfterS: 7 }, { kind: 'rate_limited' }, { kind: 'status', status: 404 });
     expect(await channel.send(part('a-0'), never())).toMatchObject({ kind: 'refused_for_now', retryAfterMs: 7000 });
-    expect(await channel.send(part('a-0'), never())).toEqual({ kind: 'refused_for_now', error: 'Chatwoot answered 429' });
+    expect(await channel.send(part('a-0'), never())).toEqual({ kind: 'refused_for_now', isLimited: true, error: 'Chatwoot answered 429' });
     expect(await channel.send(part('a-0'), never())).toMatchObject({ kind: 'failed', reason: 'send_failed' });
     expect(sim.ledger.botMessages).toEqual([]);
   });

@@ -14,7 +14,7 @@ interface Outcome {
 async function chasqui(...args: string[]): Promise<Outcome> {
   const printed: string[] = [];
   const ran: Config[] = [];
-  const end = await runCli(args, { run: async (config) => void ran.push(config), print: (line) => void printed.push(line) });
+  const end = await runCli(args, { run: async ({ config }) => void ran.push(config), inspect: () => Promise.reject(new Error('not asked')), print: (line) => void printed.push(line) });
   return { ...end, printed: printed.join('\n'), ran };
 }
 

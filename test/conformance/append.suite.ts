@@ -193,7 +193,7 @@ export function appendSuite(harness: Harness): void {
   describe('mailbox.addJob', () => {
     test('runs in a lane of its own, with its payload', async (s) => {
       const laneId = s.id('lane');
-      expect(await s.store.mailbox.addJob({ kind: 'report', payload: { a: [1] }, orgId: ORG, laneId })).toEqual({ jobId: `job_${laneId}_1`, laneId });
+      expect(await s.store.mailbox.addJob({ kind: 'report', payload: { a: [1] }, orgId: ORG, laneId })).toEqual({ jobId: `job_${laneId}_1`, laneId, isNew: true });
       const { lease, open } = await s.claimOne();
       expect(open).toMatchObject({ conversation: null, turn: null, jobs: [{ seq: 1, kind: 'report', messageId: null }] });
       expect(await s.begin(lease, [1])).toMatchObject({ exhausted: [], messages: [], payload: { a: [1] } });

@@ -33,6 +33,16 @@ export function attemptsSuite(harness: Harness): void {
       expect(history.map((each) => [each.role, each.text])).toEqual([['user', 'one'], ['assistant', 'answer one'], ['assistant', 'and more']]);
     });
 
+    test('the history leaves out what still waits for a turn of its own, although its id is older, found by chaos', async (s) => {
+      // Two processes accept two messages of a conversation: the one that made its id first comes second.
+      const older = s.id('msg');
+      s.advance(1);
+      await s.arrive({ text: 'one' });
+      await s.arrive({ text: 'two', messageId: older });
+      const { lease } = await s.claimOne();
+      expect(await s.begin(lease, [1])).toMatchObject({ history: [], messages: [{ text: 'one' }] });
+    });
+
     test('the history is bounded to the newest, and leaves out what was suppressed or withdrawn', async (s) => {
       const amend = (externalId: string) =>
         s.store.mailbox.amend({ orgId: ORG, channelId: 'chn_a' as never, conversationId: s.id('cnv'), messageId: s.id('msg'), conversation: 'c1', externalId, change: { kind: 'withdraw' } });
@@ -69,8 +79,9 @@ export function attemptsSuite(harness: Harness): void {
       const { messageId } = await s.arrive();
       await s.begin((await s.claimOne()).lease, [1]);
       s.advance(LEASE_MS + 1);
-      const { open } = await s.claimOne();
+      const { open, stalled } = await s.claimOne();
       expect(open.jobs).toMatchObject([{ state: 'available', attempts: 0, crashes: 1, suspect: true }]);
+      expect(stalled).toEqual([1]);
       expect((await s.store.reports.message(messageId))?.attempts).toMatchObject([{ outcome: 'crashed' }]);
     });
 
@@ -80,7 +91,9 @@ export function attemptsSuite(harness: Harness): void {
       await s.begin((await s.claimOne()).lease, [1, 2]);
       s.advance(LEASE_MS + 1);
       const both = { state: 'available', attempts: 0, crashes: 0, suspect: true };
-      expect((await s.claimOne()).open.jobs).toMatchObject([both, both]);
+      const { open, stalled } = await s.claimOne();
+      expect(open.jobs).toMatchObject([both, both]);
+      expect(stalled.toSorted()).toEqual([1, 2]);
     });
 
     test('deaths add up to an end of their own', async (s) => {
@@ -96,7 +109,8 @@ export function attemptsSuite(harness: Harness): void {
     test('a stored reply is nobody\'s death: it waits as it is', async (s) => {
       const { appended } = await s.planned();
       s.advance(LEASE_MS + 1);
-      const { open } = await s.claimOne();
+      const { open, stalled } = await s.claimOne();
+      expect(stalled).toEqual([]);
       expect(open.turn?.members).toEqual([1]);
       expect(open.jobs).toMatchObject([{ crashes: 0, suspect: false }]);
       expect(await s.job(appended.messageId)).toMatchObject({ attempts: 1, crashes: 0 });

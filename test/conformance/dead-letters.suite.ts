@@ -5,14 +5,14 @@ import type { StoredTurn } from '../../src/domain/turn.ts';
 import { CHANNEL, LEASE_MS, ORG, OTHER_ORG, on } from './scene.ts';
 import type { Harness, Scene } from './scene.ts';
 
+const EVER = Number.MAX_SAFE_INTEGER;
 const idOf = (appended: { laneId: Parameters<typeof jobId>[0] }, seq = 1): JobId => jobId(appended.laneId, seq);
 
-/** What the dead letters and the operations promise of every store. */
+/** What the dead letters promise of every store. */
 export function deadLettersSuite(harness: Harness): void {
   listing(harness);
   retrying(harness);
   discarding(harness);
-  operations(harness);
 }
 
 function listing(harness: Harness): void {
@@ -63,11 +63,20 @@ function listing(harness: Harness): void {
       expect((await s.store.deadLetters.stats({ org: OTHER_ORG })).total).toBe(0);
     });
 
+    test('ids and purge: only what died by then', async (s) => {
+      const early = await s.die();
+      const until = (await s.store.deadLetters.list({}, { limit: 1 })).jobs[0]?.failedAt as number;
+      const late = await s.die({ conversation: 'later' });
+      expect(await s.store.deadLetters.ids(null, 9, until)).toEqual([idOf(early)]);
+      expect(await s.store.deadLetters.purge(9, until)).toBe(1);
+      expect(await s.store.deadLetters.ids(null, 9, EVER)).toEqual([idOf(late)]);
+    });
+
     test('ids: every letter once, each conversation in its order', async (s) => {
       for (const conversation of ['a', 'b', 'a', 'b', 'a']) await s.die({ conversation });
       const seen: JobId[] = [];
       for (;;) {
-        const page = await s.store.deadLetters.ids(seen.at(-1) ?? null, 2);
+        const page = await s.store.deadLetters.ids(seen.at(-1) ?? null, 2, EVER);
         if (page.length === 0) break;
         seen.push(...page);
       }
@@ -239,30 +248,13 @@ function discarding(harness: Harness): void {
 
     test('purges in bounded bites, identities kept', async (s) => {
       for (let i = 0; i < 5; i++) await s.die({ externalId: `x${i}`, conversation: `c${i}` });
-      expect(await s.store.deadLetters.purge(2)).toBe(2);
+      expect(await s.store.deadLetters.purge(2, EVER)).toBe(2);
       expect((await s.store.deadLetters.stats()).total).toBe(3);
-      expect(await s.store.deadLetters.purge(9)).toBe(3);
-      expect(await s.store.deadLetters.purge(9)).toBe(0);
+      expect(await s.store.deadLetters.purge(9, EVER)).toBe(3);
+      expect(await s.store.deadLetters.purge(9, EVER)).toBe(0);
       for (let i = 0; i < 5; i++) expect(await redeliver(s, `x${i}`)).toBe('duplicate');
       s.advance(LEASE_MS);
       expect((await s.claim()).claimed).toEqual([]);
-    });
-  });
-}
-
-function operations(harness: Harness): void {
-  const test = on(harness);
-
-  describe('operations', () => {
-    test('tell their progress', async (s) => {
-      const id = s.id('op');
-      expect(await s.store.operations.get(id)).toBe(null);
-      const createdAt = s.clock.now();
-      await s.store.operations.start({ id, kind: 'retry-all', total: 3 });
-      expect(await s.store.operations.get(id)).toEqual({ id, kind: 'retry-all', state: 'running', total: 3, done: 0, failed: 0, createdAt, updatedAt: createdAt });
-      s.advance(10);
-      await s.store.operations.progress(id, { done: 2, failed: 1, state: 'completed' });
-      expect(await s.store.operations.get(id)).toMatchObject({ state: 'completed', done: 2, failed: 1, createdAt, updatedAt: createdAt + 10 });
     });
   });
 }

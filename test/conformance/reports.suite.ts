@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest';
-import type { MessageId } from '../../src/domain/ids.ts';
-import { CHANNEL, ORG, on } from './scene.ts';
+import type { ChannelId, MessageId } from '../../src/domain/ids.ts';
+import type { PauseTarget } from '../../src/ports/controls.ts';
+import { CHANNEL, LEASE_MS, ORG, OTHER_ORG, on } from './scene.ts';
 import type { Harness } from './scene.ts';
 
 /** What the read-only views and pruning promise of every store. */
@@ -75,6 +76,60 @@ export function reportsSuite(harness: Harness): void {
       await s.arrive({ conversation: 'now' });
       s.advance(5_000);
       expect(await s.store.reports.oldestWaitingMs()).toBe(5_000);
+    });
+  });
+
+  describe('reports.load', () => {
+    test('counts lanes that could be taken, how long they could have been, and those in hand', async (s) => {
+      expect(await s.store.reports.load()).toEqual({ waiting: 0, active: 0, oldestWaitingMs: 0, serviceMs: null });
+      await s.arrive({ conversation: 'busy' });
+      await s.claimOne();
+      await s.arrive({ conversation: 'busy' });
+      await s.arrive({ conversation: 'later', deferMs: 60_000 });
+      await s.arrive({ conversation: 'burst', debounceMs: 700 });
+      await s.arrive({ conversation: 'now' });
+      await s.arrive({ conversation: 'now' });
+      s.advance(1_699);
+      expect(await s.store.reports.load()).toEqual({ waiting: 2, active: 1, oldestWaitingMs: 1_700, serviceMs: null });
+      s.advance(58_301);
+      expect((await s.store.reports.load()).waiting + (await s.store.reports.load()).active).toBe(4);
+    });
+
+    test('a dead worker is no worker: its lane waits', async (s) => {
+      await s.arrive();
+      await s.claimOne();
+      s.advance(LEASE_MS + 1);
+      expect(await s.store.reports.load()).toMatchObject({ waiting: 1, active: 0 });
+    });
+
+    test('leaves out what is paused', async (s) => {
+      await s.arrive({ conversation: 'a' });
+      await s.arrive({ conversation: 'b', orgId: OTHER_ORG, channelId: 'chn_b' as ChannelId });
+      const waitingUnder = async (target: PauseTarget): Promise<number> => {
+        await s.store.controls.pause(target);
+        const { waiting } = await s.store.reports.load();
+        await s.store.controls.resume(target);
+        return waiting;
+      };
+      expect(await waitingUnder({ scope: 'all' })).toBe(0);
+      expect(await waitingUnder({ scope: 'org', orgId: ORG })).toBe(1);
+      expect(await waitingUnder({ scope: 'channel', channelId: CHANNEL })).toBe(1);
+      expect(await waitingUnder({ scope: 'channel', channelId: 'chn_c' as ChannelId })).toBe(2);
+      expect((await s.store.reports.load()).waiting).toBe(2);
+    });
+
+    test('tells the median of what turns took', async (s) => {
+      for (const [index, ms] of [100, 5_000, 200].entries()) {
+        await s.arrive({ conversation: `c${index}` });
+        const { lease, open } = await s.claimOne();
+        await s.begin(lease, [1]);
+        s.advance(ms - 2);
+        const turn = await s.plan(lease, [1]);
+        await s.send(lease, turn!.id);
+        await s.store.ledger.settle(lease, turn!.id);
+        await s.store.mailbox.release(lease, { drained: open.seen });
+      }
+      expect((await s.store.reports.load()).serviceMs).toBe(200);
     });
   });
 

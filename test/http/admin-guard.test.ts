@@ -6,6 +6,7 @@ const GUARDED = [
   ['GET', '/admin/dlq'],
   ['GET', '/admin/dlq/stats'],
   ['GET', '/admin/stats'],
+  ['GET', '/admin/governor/stats'],
   ['POST', '/admin/dlq/retry/job_cnv_1_1'],
   ['POST', '/admin/dlq/retry-all'],
   ['DELETE', '/admin/dlq/job_cnv_1_1'],
@@ -15,7 +16,13 @@ const GUARDED = [
   ['POST', '/chatwoot/queue/resume'],
   ['GET', '/v1/messages/msg_1'],
   ['GET', '/v1/conversations/cnv_1/messages'],
+  ['GET', '/v1/operations'],
   ['GET', '/v1/operations/op_1'],
+  ['POST', '/v1/operations/op_1/cancel'],
+  ['POST', '/v1/operations/op_1/resume'],
+  ['GET', '/v1/jobs/job_lane_1_1'],
+  ['GET', '/v1/legacy-queue'],
+  ['POST', '/v1/imports'],
 ] as const;
 
 const OPEN = ['/health', '/livez', '/readyz', '/startupz', '/health/resilience', '/metrics', '/metrics/prometheus', '/openapi.json'];

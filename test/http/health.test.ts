@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Lifecycle } from '../../src/http/index.ts';
 import * as shapes from '../../src/http/shapes.ts';
-import { fakeEngine } from '../operate/support.ts';
 import { serve } from './support.ts';
 
 const get = (url: string, accept?: string) => ({ method: 'GET', url, headers: accept ? { accept } : {} }) as const;
@@ -70,7 +69,8 @@ describe('GET /health/resilience', () => {
   });
 
   it('says what is degraded instead of failing', async () => {
-    const paused = await serve({ operate: { engine: fakeEngine({ paused: true }) } });
+    const paused = await serve();
+    await paused.operate.queue.pause({ scope: 'all' });
     expect((await paused.app.inject(get('/health/resilience'))).json()).toMatchObject({ degraded: ['engine_paused'] });
     const { app } = await serve({ deps: { store: down } });
     const answer = await app.inject(get('/health/resilience'));

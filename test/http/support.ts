@@ -6,6 +6,7 @@ import type { HttpDeps, HttpSettings } from '../../src/http/index.ts';
 import { createPlaygroundChannel } from '../../src/channels/playground/index.ts';
 import type { Channel, RawDelivery } from '../../src/ports/channel.ts';
 import type { Intake } from '../../src/ports/intake.ts';
+import { createEvents } from '../../src/telemetry/index.ts';
 import { letter, record } from '../operate/fake-store.ts';
 import { operateOver } from '../operate/support.ts';
 
@@ -41,6 +42,7 @@ export function recordingIntake() {
 }
 
 export const SETTINGS: HttpSettings = {
+  surface: 'all',
   host: '127.0.0.1',
   port: 0,
   adminToken: null,
@@ -64,6 +66,7 @@ export async function serve({ settings = {}, deps = {}, channels, operate }: Giv
   const { clock, telemetry } = room;
   const playground = createPlaygroundChannel({ id: 'chn_play' as ChannelId, orgId: 'org_a' as OrgId }, { clock, newId: createIds(clock, () => 0.5) });
   const connected = channels ?? [namedChannel('chatwoot', 'chn_a'), playground];
+  const events = createEvents({ relay: null, clock, telemetry });
   const recording = recordingIntake();
   const all: HttpDeps = {
     intake: recording.intake,
@@ -81,13 +84,15 @@ export async function serve({ settings = {}, deps = {}, channels, operate }: Giv
       degraded: () => [],
       breakers: () => [],
     },
+    configuration: { view: () => ({ file: null, needsRestart: [], refused: null, settings: [] }), reload: async () => ({ kind: 'unchanged' }) },
     metrics: { text: async () => 'jobs 1\n', json: async () => ({ jobs: 1 }), contentType: 'text/plain; version=0.0.4; charset=utf-8' },
     playground: playground.hub,
+    events,
     answered: async () => undefined,
     clock,
     telemetry,
     ...deps,
   };
   const http = await createHttp(all, { ...SETTINGS, ...settings });
-  return { ...room, http, app: http.app, received: recording.received, intake: recording.intake, playground };
+  return { ...room, http, events, app: http.app, received: recording.received, intake: recording.intake, playground };
 }

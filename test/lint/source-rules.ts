@@ -11,6 +11,7 @@ const ROOMS: Record<string, { any: string[]; entry?: string[] }> = {
   operate: { any: ['domain', 'ports'] },
   stores: { any: ['domain', 'ports'] },
   engines: { any: ['domain', 'ports'] },
+  limiters: { any: ['domain', 'ports'] },
   channels: { any: ['domain', 'ports'] },
   responders: { any: ['domain', 'ports'] },
   telemetry: { any: ['domain', 'ports'] },
@@ -19,14 +20,17 @@ const ROOMS: Record<string, { any: string[]; entry?: string[] }> = {
 };
 const ANYTHING = new Set(['app', 'main.ts', 'index.ts']);
 /** Rooms of drivers: a folder each, which know nothing of one another. Files beside the folders are shared by all of the room. */
-const DRIVERS = new Set(['stores', 'engines', 'channels', 'responders']);
+const DRIVERS = new Set(['stores', 'engines', 'limiters', 'channels', 'responders']);
 
 /** Where a package may be imported; a package that is not here may be imported anywhere. */
 const PACKAGES: Record<string, string[]> = {
   fastify: ['http'],
   'node:sqlite': ['stores/sqlite'],
+  cockatiel: ['app'],
   'p-queue': ['engines/local'],
-  pg: ['stores/postgres'],
+  bullmq: ['engines/bullmq'],
+  ioredis: ['engines/bullmq', 'limiters/redis'],
+  pg: ['stores/postgres', 'stores/integration-job'],
   ai: ['responders/model'],
   '@ai-sdk/openai-compatible': ['responders/model'],
   pino: ['telemetry'],

@@ -3,11 +3,16 @@ import type { NewId } from '../../src/domain/ids.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { portsOf, run } from '../../src/stores/commands.ts';
 import type { StoreCommands } from '../../src/stores/commands.ts';
+import { breakers } from './memory/breakers.ts';
 import { mailboxAttempts } from './memory/attempts.ts';
+import { controls } from './memory/controls.ts';
 import { conversations } from './memory/conversations.ts';
-import { deadLetters, operations } from './memory/dead-letters.ts';
+import { deadLetters } from './memory/dead-letters.ts';
+import { jobs } from './memory/jobs.ts';
+import { lanes } from './memory/lanes.ts';
 import { ledger } from './memory/ledger.ts';
 import { mailboxEntry } from './memory/mailbox.ts';
+import { operations } from './memory/operations.ts';
 import { reports } from './memory/reports.ts';
 import { emptyState } from './memory/state.ts';
 import type { State } from './memory/state.ts';
@@ -26,7 +31,11 @@ export function createMemory({ clock, newId }: MemoryOptions): { state: State; c
     conversations: conversations(state),
     deadLetters: deadLetters(state),
     operations: operations(state),
+    jobs: jobs(state),
     reports: reports(state),
+    lanes: lanes(state),
+    controls: controls(state),
+    breakers: breakers(state),
   };
   return { state, commands };
 }

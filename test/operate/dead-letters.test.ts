@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { StoreFailed } from '../../src/domain/errors.ts';
 import { PURGE_CONFIRMATION } from '../../src/operate/index.ts';
 import { letter } from './fake-store.ts';
 import { operateOver } from './support.ts';
@@ -73,7 +74,7 @@ describe('dead letters', () => {
       expect(await operate.deadLetters.purge(wrong)).toEqual({ kind: 'unconfirmed' });
     }
     expect(dead.letters.size).toBe(1201);
-    expect(await operate.deadLetters.purge('DELETE_ALL_DLQ_JOBS')).toEqual({ kind: 'purged', purged: 1201 });
+    expect(await operate.deadLetters.purge('DELETE_ALL_DLQ_JOBS')).toMatchObject({ kind: 'purged', purged: 1201, finished: true });
     expect(dead.letters.size).toBe(0);
   });
 });
@@ -84,8 +85,8 @@ describe('retry all', () => {
     const { operate, dead, woken } = operateOver({ letters });
     const { operationId, total } = await operate.deadLetters.retryAll();
     expect(total).toBe(4);
-    await expect.poll(async () => (await operate.operation(operationId))?.state).toBe('completed');
-    expect(await operate.operation(operationId)).toMatchObject({ kind: 'dlq_retry_all', total: 4, done: 4, failed: 0 });
+    await expect.poll(async () => (await operate.operations.get(operationId))?.state).toBe('completed');
+    expect(await operate.operations.get(operationId)).toMatchObject({ kind: 'dlq_retry_all', total: 4, done: 4, failed: 0 });
     const orderOf = (lane: string) => dead.calls.filter((call) => call.includes(lane));
     expect(orderOf('cnv_a')).toEqual(['retry job_cnv_a_9', 'retry job_cnv_a_10']);
     expect(orderOf('cnv_b')).toEqual(['retry job_cnv_b_1', 'retry job_cnv_b_2']);
@@ -96,18 +97,18 @@ describe('retry all', () => {
     const { operate, operations, dead } = operateOver({ letters: Array.from({ length: 250 }, (_, n) => letter('cnv_a', n + 1)) });
     const [one, two] = await Promise.all([operate.deadLetters.retryAll(), operate.deadLetters.retryAll()]);
     expect(two.operationId).toBe(one.operationId);
-    await expect.poll(async () => (await operate.operation(one.operationId))?.state).toBe('completed');
+    await expect.poll(async () => (await operate.operations.get(one.operationId))?.state).toBe('completed');
     expect(dead.calls).toHaveLength(250);
     await expect.poll(async () => (await operate.deadLetters.retryAll()).operationId).not.toBe(one.operationId);
-    expect(operations.all.size).toBe(2);
+    expect(await operations.list(9)).toHaveLength(2);
   });
 
   it('counts what could not be retried, and goes on', async () => {
     const { operate, dead } = operateOver({ letters: [letter('cnv_a', 1), letter('cnv_b', 1)] });
     dead.fates.set(letter('cnv_a', 1).jobId, { kind: 'human_owns' });
     const { operationId } = await operate.deadLetters.retryAll();
-    await expect.poll(async () => (await operate.operation(operationId))?.state).toBe('completed');
-    expect(await operate.operation(operationId)).toMatchObject({ done: 1, failed: 1 });
+    await expect.poll(async () => (await operate.operations.get(operationId))?.state).toBe('completed');
+    expect(await operate.operations.get(operationId)).toMatchObject({ done: 1, failed: 1 });
   });
 
   it('does not retry again what dies again meanwhile', async () => {
@@ -119,23 +120,58 @@ describe('retry all', () => {
       return result;
     };
     const { operationId } = await operate.deadLetters.retryAll();
-    await expect.poll(async () => (await operate.operation(operationId))?.state).toBe('completed');
+    await expect.poll(async () => (await operate.operations.get(operationId))?.state).toBe('completed');
     expect(dead.calls).toEqual(['retry job_cnv_a_1']);
   });
 
-  it('ends as failed when the store fails, and says so in the log', async () => {
-    const { operate, dead, telemetry } = operateOver({ letters: [letter('cnv_a', 1)] });
-    dead.port.retry = () => Promise.reject(new Error('disk full'));
+  it('tries a step again when the store fails, from where it was, and gives up in the end', async () => {
+    const { operate, dead, telemetry, clock, operations } = operateOver({ letters: Array.from({ length: 150 }, (_, n) => letter('cnv_a', n + 1)) });
+    const retry = dead.port.retry;
+    dead.port.retry = (id) => (dead.calls.length >= 100 ? Promise.reject(new StoreFailed('retry', new Error('disk full'))) : retry(id));
     const { operationId } = await operate.deadLetters.retryAll();
-    await expect.poll(async () => (await operate.operation(operationId))?.state).toBe('failed');
-    expect(telemetry.logged.some((line) => line.level === 'error')).toBe(true);
+    const view = () => operate.operations.get(operationId);
+    await expect.poll(view).toMatchObject({ state: 'running', done: 100, error: 'the store could not run retry: disk full' });
+    operate.begin();
+    // The looks of a process that waits a second between two of them.
+    for (let round = 0; round < 100 && (await view())?.state === 'running'; round++) {
+      clock.at += 10_000;
+      clock.wakeAll();
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    expect(await view()).toMatchObject({ state: 'failed', done: 100 });
+    expect(telemetry.logged.filter((line) => line.level === 'error')).toHaveLength(8);
+    dead.port.retry = retry;
+    expect((await operate.operations.resume(operationId)).kind).toBe('resumed');
+    await expect.poll(view).toMatchObject({ state: 'completed', done: 150, error: null });
+    expect(dead.calls).toHaveLength(150);
+    expect(await operations.list(9)).toHaveLength(1);
+    await operate.stop();
   });
 
-  it('stops after its chunk when the process stops', async () => {
-    const { operate, dead } = operateOver({ letters: Array.from({ length: 1000 }, (_, n) => letter('cnv_a', n + 1)) });
+  it('is given back in the middle when the process stops, and another process ends it', async () => {
+    const first = operateOver({ letters: Array.from({ length: 1000 }, (_, n) => letter('cnv_a', n + 1)) });
+    const { operationId } = await first.operate.deadLetters.retryAll();
+    await first.operate.stop();
+    const left = await first.operate.operations.get(operationId);
+    expect(left).toMatchObject({ state: 'running' });
+    expect(left?.done).toBeLessThan(1000);
+    const second = operateOver({ more: { store: first.deps.store } });
+    second.operate.begin();
+    await expect.poll(() => first.operate.operations.get(operationId)).toMatchObject({ state: 'completed', done: 1000, failed: 0 });
+    expect(first.dead.calls).toHaveLength(1000);
+    await second.operate.stop();
+  });
+
+  it('stops after the step in hand when cancelled, and goes on from there', async () => {
+    const { operate, dead } = operateOver({ letters: Array.from({ length: 350 }, (_, n) => letter('cnv_a', n + 1)) });
     const { operationId } = await operate.deadLetters.retryAll();
+    await expect.poll(() => dead.calls.length).toBeGreaterThan(0);
+    expect((await operate.operations.cancel(operationId)).kind).toBe('cancelled');
+    expect((await operate.operations.cancel(operationId)).kind).toBe('ended');
     await operate.stop();
-    expect((await operate.operation(operationId))?.state).toBe('failed');
-    expect(dead.calls.length).toBeLessThan(1000);
+    const { done, state } = (await operate.operations.get(operationId)) ?? {};
+    expect(state).toBe('cancelled');
+    expect(done).toBe(dead.calls.length);
+    expect(done).toBeLessThan(350);
   });
 });

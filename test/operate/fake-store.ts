@@ -1,6 +1,6 @@
 import { jobAddress, jobId } from '../../src/domain/ids.ts';
-import type { JobId, LaneId, OperationId } from '../../src/domain/ids.ts';
-import type { DeadLetter, DeadLetters, Operation, Operations, RetryResult } from '../../src/ports/dead-letters.ts';
+import type { JobId, LaneId } from '../../src/domain/ids.ts';
+import type { DeadLetter, DeadLetters, RetryResult } from '../../src/ports/dead-letters.ts';
 import type { MessageRecord, Reports } from '../../src/ports/reports.ts';
 
 /** Dead letters in memory, by the port's contract, with the calls kept in order. */
@@ -25,9 +25,9 @@ export function fakeDeadLetters(start: DeadLetter[]) {
       for (const { reason } of all) byReason[reason] = (byReason[reason] ?? 0) + 1;
       return { total: all.length, oldestAt: all.length > 0 ? Math.min(...all.map((letter) => letter.failedAt)) : null, byReason };
     },
-    ids: async (after, limit) => {
+    ids: async (after, limit, until) => {
       const all = [...letters.keys()].sort((a, b) => compare(a, b));
-      return all.filter((id) => after === null || compare(id, after) > 0).slice(0, limit);
+      return all.filter((id) => (letters.get(id)?.failedAt ?? 0) <= until && (after === null || compare(id, after) > 0)).slice(0, limit);
     },
     retry: async (id) => {
       calls.push(`retry ${id}`);
@@ -73,22 +73,13 @@ export function letter(lane: string, seq: number, change: Partial<DeadLetter> = 
   };
 }
 
-export function fakeOperations(): Operations & { readonly all: Map<OperationId, Operation> } {
-  const all = new Map<OperationId, Operation>();
-  return {
-    all,
-    start: async ({ id, kind, total }) => void all.set(id, { id, kind, total, state: 'running', done: 0, failed: 0, createdAt: 1, updatedAt: 1 }),
-    progress: async (id, change) => void all.set(id, { ...(all.get(id) as Operation), ...change }),
-    get: async (id) => all.get(id) ?? null,
-  };
-}
-
 export function fakeReports(records: MessageRecord[] = []): Reports {
   return {
     message: async (id) => records.find((record) => record.id === id) ?? null,
     messages: async (_conversation, limit) => [{ id: records[0]?.id ?? ('msg_1' as MessageRecord['id']), direction: 'inbound', text: 'hi', sentAt: 1, ending: null }].slice(0, limit),
     counts: async () => ({ waiting: 5, active: 2, delayed: 1, completed: 1000, failed: 10 }),
     oldestWaitingMs: async () => 250,
+    load: async () => ({ waiting: 6, active: 3, oldestWaitingMs: 250, serviceMs: 2_000 }),
     prune: async () => 0,
   };
 }

@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 import type { Clock } from '../../src/domain/clock.ts';
+import { AppError } from '../../src/domain/errors.ts';
 import { createIds } from '../../src/domain/ids.ts';
 import { createOperate } from '../../src/operate/index.ts';
 import type { OperateDeps } from '../../src/operate/index.ts';
@@ -7,7 +8,8 @@ import type { DeadLetter } from '../../src/ports/dead-letters.ts';
 import type { Engine, EngineStats } from '../../src/ports/engine.ts';
 import type { MessageRecord } from '../../src/ports/reports.ts';
 import type { Log, Telemetry } from '../../src/ports/telemetry.ts';
-import { fakeDeadLetters, fakeOperations, fakeReports } from './fake-store.ts';
+import { createMemoryStore } from '../model/memory-store.ts';
+import { fakeDeadLetters, fakeReports } from './fake-store.ts';
 
 /** Time stands still, and whoever sleeps waits until `wakeAll`. */
 export function stillClock() {
@@ -43,13 +45,12 @@ export function fakeTelemetry() {
 }
 
 export function fakeEngine(change: Partial<EngineStats> = {}): Engine {
-  const stats: EngineStats = { mode: 'local', active: 2, concurrency: 3, paused: false, succeeded: 197, failed: 3, ...change };
+  const stats: EngineStats = { mode: 'local', active: 2, concurrency: 3, succeeded: 197, failed: 3, ...change };
   return {
     wake: vi.fn(),
     start: () => undefined,
-    pause: () => void (stats.paused = true),
-    resume: () => void (stats.paused = false),
-    sweep: async () => 0,
+    scale: (concurrency) => void (stats.concurrency = concurrency),
+    sweep: vi.fn(async () => 0),
     stats: () => ({ ...stats }),
     stop: async () => undefined,
   };
@@ -62,22 +63,32 @@ interface Given {
   more?: Partial<OperateDeps>;
 }
 
+const governorView = () => ({
+  config: { serviceHoursEnabled: false, rateLimitEnabled: true, dedupeEnabled: true, maxRequestsPerMinute: 10, dedupeWindowMs: 5_000 },
+  verdicts: { accepted: 7, duplicate: 2 },
+});
+
 /** The real operators' room over fake ports. */
 export function operateOver({ letters = [], records = [], engine = fakeEngine(), more = {} }: Given = {}) {
   const dead = fakeDeadLetters(letters);
-  const operations = fakeOperations();
   const clock = stillClock();
+  const newId = createIds(clock, () => 0.5);
+  const { operations, jobs, mailbox, controls, lanes } = createMemoryStore({ clock, newId });
   const telemetry = fakeTelemetry();
   const woken: string[] = [];
   const deps: OperateDeps = {
-    store: { deadLetters: dead.port, operations, reports: fakeReports(records) },
+    store: { deadLetters: dead.port, operations, jobs, mailbox, reports: fakeReports(records), controls, lanes },
     engine,
     clock,
-    newId: createIds(clock, () => 0.5),
+    newId,
     wake: (lane) => void woken.push(lane),
     telemetry,
+    watch: null,
+    legacy: { queue: null, types: () => ({}), orgId: () => 'org_a' as never, open: () => { throw new AppError('import_refused', 'no legacyQueue is configured'); } },
+    governor: { view: governorView, limiter: null },
+    isKnown: (target) => target.scope === 'all' || (target.scope === 'org' ? target.orgId === 'org_a' : target.channelId === 'chn_a'),
     ...more,
   };
-  const operate = createOperate(deps, { dlqName: 'chasqui-dlq', alertThreshold: 2 });
-  return { operate, dead, operations, clock, telemetry, woken };
+  const operate = createOperate(deps, { dlqName: 'chasqui-dlq', alertThreshold: 2, scaling: { min: 1, max: 10, maxWaitMs: 5_000, perWorker: 3 } });
+  return { operate, deps, dead, operations, mailbox, controls, clock, telemetry, woken };
 }

@@ -12,6 +12,7 @@ import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startChatwoot } from '../../simulators/chatwoot/index.ts';
 import { startOpenAi } from '../../simulators/openai/index.ts';
+import { createInspect } from '../../src/app/inspect.ts';
 import { diagnose, doctorCommand } from '../../src/cli/doctor.ts';
 import { formatFinding } from '../../src/cli/doctor/finding.ts';
 import type { Finding } from '../../src/cli/doctor/finding.ts';
@@ -35,7 +36,8 @@ afterEach(async () => {
 /** A machine on which everything is well. */
 const healthy = (changed: Partial<Probes> = {}): Probes => ({ ...systemProbes, freeBytes: async () => 10 * GIB, ...changed });
 const envOf = (env: Record<string, string>) => ({ DATA_DIR: folder, PORT: '0', ...env });
-const examine = (env: Record<string, string>, changed: Partial<Probes> = {}) => diagnose(resolveConfig({ env: envOf(env) }), healthy(changed));
+const INSPECT = createInspect(systemProbes.clock);
+const examine = (env: Record<string, string>, changed: Partial<Probes> = {}) => diagnose(resolveConfig({ env: envOf(env) }), healthy(changed), INSPECT);
 const of = (findings: Finding[], check: string): Finding[] => findings.filter((finding) => finding.check === check);
 const states = (findings: Finding[], check: string): string[] => of(findings, check).map(({ state }) => state);
 
@@ -249,7 +251,7 @@ describe('the model', () => {
 describe('chasqui doctor', () => {
   async function chasqui(args: string[], changed: Partial<Probes> = {}): Promise<{ printed: string[]; error: unknown }> {
     const printed: string[] = [];
-    const deps = { run: async () => undefined, print: (line: string) => void printed.push(line) };
+    const deps = { run: async () => undefined, inspect: async () => INSPECT, print: (line: string) => void printed.push(line) };
     const program = new Command().addCommand(doctorCommand(deps, healthy(changed)));
     const error = await program.parseAsync(['doctor', '--port', '0', '--data-dir', folder, ...args], { from: 'user' }).then(() => null, (cause: unknown) => cause);
     return { printed, error };

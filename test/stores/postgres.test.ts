@@ -13,7 +13,7 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 const bin = postgresBin();
 const bouncerProgram = bin ? pgBouncerProgram() : null;
-const TABLES = ['conversation', 'lane', 'job', 'attempt', 'message', 'turn', 'send', 'operation', 'cursor', 'tally'];
+const TABLES = ['conversation', 'lane', 'job', 'attempt', 'message', 'notice', 'breaker', 'turn', 'send', 'operation', 'job_key', 'cursor', 'tally', 'pause', 'aside', 'control'];
 
 let server: TestPostgres;
 /** For looking in from outside. A server that restarts takes its connections with it. */
@@ -164,6 +164,18 @@ describe.skipIf(!bin)('starting', () => {
     const { rows } = await admin.query('select number from several.migration order by number');
     expect(rows.map((row) => row.number)).toEqual(Array.from({ length: rows.length }, (_, i) => i + 1));
     await Promise.all(stores.map((store) => store.close()));
+  });
+
+  it('one that finds another at it waits for it, for longer than a call may take', async () => {
+    const other = await admin.connect();
+    await other.query('begin');
+    await other.query('select pg_advisory_xact_lock(hashtext($1))', ['patient.migration']);
+    const opening = openPostgresStore({ url: server.url, schema: 'patient', timeoutMs: 100 });
+    await until(async () => (await admin.query(`select from pg_locks where locktype = 'advisory' and not granted`)).rowCount === 1);
+    await other.query('select pg_sleep(0.3)');
+    await other.query('commit');
+    other.release();
+    await (await opening).close();
   });
 
   it('refuses a schema name that is not plain', async () => {

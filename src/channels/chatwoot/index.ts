@@ -4,6 +4,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import { activeConversations } from './active.ts';
 import { examineConversation } from './examine.ts';
 import { findPart } from './find.ts';
+import { handOver } from './hand-over.ts';
 import { readOptions } from './options.ts';
 import type { ChatwootOptions } from './options.ts';
 import { parseWebhook } from './parse.ts';
@@ -44,6 +45,7 @@ export function createChatwootChannel(options: ChatwootOptions, deps: ChatwootDe
     split: (text) => splitText(text, settings.maxPartLength),
     send: (part, signal) => sendPart(rest, part, signal),
     find: (part, signal) => findPart(rest, part, signal),
+    handOver: (conversation, note, signal) => handOver(rest, { externalId: conversation.externalId, note }, signal),
     typing: async (conversation, on, signal) => {
       const path = `${conversationPath(conversation.externalId)}/toggle_typing_status`;
       await rest({ operation: 'typing', path, body: { typing_status: on ? 'on' : 'off' } }, signal);

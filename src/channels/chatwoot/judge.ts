@@ -2,6 +2,7 @@ import type { Owner } from '../../domain/conversation.ts';
 import { lastAssignment, lastGiveBack, lastReply, spokeSince } from './evidence.ts';
 import type { Written } from './evidence.ts';
 import type { ChatwootSettings } from './options.ts';
+import { isHandedOver } from './hand-over.ts';
 import { hadHumanReply, hasHumanAssignee } from './payload.ts';
 import type { RestMessage } from './payload.ts';
 import { ChatwootUnclear } from './read.ts';
@@ -83,6 +84,9 @@ function judgeOpen(look: Look, onOpen: ChatwootSettings['onOpen']): Finding {
     // A person answered earlier than we can see, and nothing tells of a return since.
     return heldByPeople(look);
   }
+  // The bot itself left it to people, and nobody gave it back since.
+  const left = past.findLast(({ message }) => isHandedOver(message))?.message;
+  if (left && (!back || left.id > back.id)) return heldByPeople(look);
   return onOpen === 'take_back' ? { owner: 'bot', at: changedAt(look), takeBack: true } : heldByPeople(look);
 }
 

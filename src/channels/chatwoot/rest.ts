@@ -5,7 +5,7 @@ import { readBounded } from './bounded-body.ts';
 import { describeFailure, wasNeverWritten } from './network-failure.ts';
 import type { ChatwootSettings } from './options.ts';
 
-export type Operation = 'send' | 'typing' | 'set_status' | 'read_messages' | 'read_conversation' | 'list_conversations';
+export type Operation = 'send' | 'note' | 'typing' | 'set_status' | 'read_messages' | 'read_conversation' | 'list_conversations';
 
 /** One request under `/api/v1/accounts/{account}/conversations`. */
 export interface Call {

@@ -52,4 +52,4 @@ function shown(text: string | null, error: string): SendResult {
 }
 
 const paused = (error: string, ms: number | undefined): SendResult =>
-  ms === undefined ? { kind: 'refused_for_now', error } : { kind: 'refused_for_now', retryAfterMs: ms, error };
+  ms === undefined ? { kind: 'refused_for_now', isLimited: true, error } : { kind: 'refused_for_now', isLimited: true, retryAfterMs: ms, error };

@@ -8,6 +8,14 @@ export const enMessages = {
   apology_crashed:
     'I am sorry: your message stopped me from answering, and trying again did not help. Could you put it another way? You can also ask for a person, and somebody will help you here.',
 
+  closed_defer: 'Thank you for your message. We are closed now and open again: {when}. We will answer you then.',
+  closed_answer: 'We are closed now and open again: {when}. Until then I, an automatic assistant, will help you as well as I can.',
+  closed_handoff: 'Thank you for your message. We are closed now and open again: {when}. Somebody will answer you then.',
+  closed: 'Thank you for your message. We are closed at the moment.',
+
+  handed_over_outside_hours: 'The bot leaves this conversation to you: the contact wrote outside service hours.',
+  handed_over_bot_loop: 'The bot leaves this conversation to you: the other side seems to be an automatic program, and both answered each other.',
+
   numbers: 'zero|one|two|three|four|five|six|seven|eight|nine|ten',
 
   script_welcome:

@@ -7,6 +7,14 @@ export const esMessages: Messages = {
   apology_crashed:
     'Lo siento: tu mensaje me impidió responder y volver a intentarlo no sirvió. ¿Podrías decirlo de otra manera? También puedes pedir hablar con una persona y alguien te ayudará por aquí.',
 
+  closed_defer: 'Gracias por tu mensaje. Ahora está cerrado; volvemos a abrir: {when}. Te respondemos entonces.',
+  closed_answer: 'Ahora está cerrado; volvemos a abrir: {when}. Hasta entonces te ayudo yo, un asistente automático, en lo que pueda.',
+  closed_handoff: 'Gracias por tu mensaje. Ahora está cerrado; volvemos a abrir: {when}. Entonces te responderá una persona.',
+  closed: 'Gracias por tu mensaje. En este momento está cerrado.',
+
+  handed_over_outside_hours: 'El bot les deja esta conversación: el contacto escribió fuera del horario de atención.',
+  handed_over_bot_loop: 'El bot les deja esta conversación: del otro lado parece haber un programa automático, y los dos se respondían.',
+
   numbers: 'cero|un|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez',
 
   script_welcome:

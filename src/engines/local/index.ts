@@ -4,9 +4,10 @@ import type { Clock } from '../../domain/clock.ts';
 import { FairShare, type ShareRules } from '../../domain/fair-share.ts';
 import type { LaneId } from '../../domain/ids.ts';
 import type { Claimed } from '../../domain/lane.ts';
-import type { Drain, Engine, EngineStats } from '../../ports/engine.ts';
+import type { Drain, DrivableEngine, EngineStats, Taken } from '../../ports/engine.ts';
 import type { Mailbox } from '../../ports/mailbox.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { type DrawnPermits, Permits } from './permits.ts';
 
 export interface LocalEngineDeps {
   mailbox: Pick<Mailbox, 'claim'>;
@@ -17,7 +18,7 @@ export interface LocalEngineDeps {
 export interface LocalEngineSettings {
   /** Names this process in the leases. */
   owner: string;
-  /** Lanes drained at once, until {@link Engine.scale} says otherwise. */
+  /** Lanes drained at once, until {@link DrivableEngine.scale} says otherwise. */
   concurrency: number;
   /** Lanes taken by one claim at the most. */
   maxPerClaim: number;
@@ -31,19 +32,22 @@ const LOOK_AGAIN_MS = 1000;
 
 /**
  * Claims straight from the store into a p-queue. Looks when it is woken, when a slot gets free, and when the store said that
- * the next lane will be due; so a lost wake-up costs a look, never a message.
+ * the next lane will be due; so a lost wake-up costs a look, never a message. Driven by others it fills its slots only on request.
  *
  * States: `idle` (before start, stopped) → `resting` (nothing to do until a wake-up or the alarm) ⇄ `looking` (a claim
  * is under way) ⇄ `look-again` (woken meanwhile).
  */
-class LocalEngine implements Engine {
+class LocalEngine implements DrivableEngine {
   readonly #deps: LocalEngineDeps;
   readonly #settings: LocalEngineSettings;
   readonly #queue: PQueue;
   readonly #work = new AbortController();
   readonly #share: FairShare;
+  readonly #permits = new Permits();
   #drain: Drain | null = null;
   #state: 'idle' | 'resting' | 'looking' | 'look-again' = 'idle';
+  /** `catch-up`: by others, but until nothing is left to take it fills free slots by itself. */
+  #driver: 'itself' | 'others' | 'catch-up' = 'itself';
   #alarm = new AbortController();
   #look: Promise<number> = Promise.resolve(0);
   #ended = { succeeded: 0, failed: 0 };
@@ -66,18 +70,29 @@ class LocalEngine implements Engine {
     void this.sweep();
   }
 
+  drive(by: 'itself' | 'others'): void {
+    if (by === 'others') {
+      this.#alarm.abort();
+      if (this.#driver === 'itself') this.#driver = 'others';
+    } else {
+      this.#driver = by;
+      void this.sweep();
+    }
+  }
+
   scale(concurrency: number): void {
     this.#queue.concurrency = concurrency;
-    void this.sweep();
+    this.#slotFree();
   }
 
   /** Resolves with the lanes that this look took; 0 when another look was under way, which then looks once more. */
   async sweep(): Promise<number> {
-    if (this.#state === 'looking') this.#state = 'look-again';
-    if (this.#state !== 'resting') return 0;
-    this.#state = 'looking';
-    this.#look = this.#lookForWork();
-    return this.#look;
+    if (this.#driver === 'others') this.#driver = 'catch-up';
+    return this.#lookSoon();
+  }
+
+  async take(preferred: LaneId): Promise<Taken> {
+    return this.#queue.add(() => this.#serve(preferred)).finally(() => this.#slotFree());
   }
 
   stats(): EngineStats {
@@ -89,6 +104,7 @@ class LocalEngine implements Engine {
     this.#alarm.abort();
     await this.#look;
     this.#state = 'idle';
+    this.#permits.draw().give([]);
     await this.#idleWithin(deadlineMs);
     this.#work.abort(new DOMException('the process is stopping', 'AbortError'));
     await this.#queue.onIdle();
@@ -99,6 +115,18 @@ class LocalEngine implements Engine {
     const waited = this.#deps.clock.sleep(ms, done.signal).catch(() => undefined);
     await Promise.race([this.#queue.onIdle(), waited]);
     done.abort();
+  }
+
+  #slotFree(): void {
+    if (this.#driver !== 'others') void this.#lookSoon();
+  }
+
+  async #lookSoon(): Promise<number> {
+    if (this.#state === 'looking') this.#state = 'look-again';
+    if (this.#state !== 'resting') return 0;
+    this.#state = 'looking';
+    this.#look = this.#lookForWork();
+    return this.#look;
   }
 
   async #lookForWork(): Promise<number> {
@@ -119,32 +147,57 @@ class LocalEngine implements Engine {
     return this.#state === 'look-again';
   }
 
+  /** Slots that this engine may fill by itself. */
   #free(): number {
-    if (!this.#drain) return 0;
+    if (this.#driver === 'others') return 0;
     const free = this.#queue.concurrency - this.#queue.pending - this.#queue.size;
-    return Math.min(free, this.#settings.maxPerClaim);
+    return Math.max(0, Math.min(free, this.#settings.maxPerClaim));
   }
 
   /** `restMs`: 0 look again at once, null until woken or a slot is free. */
   async #claim(): Promise<{ taken: number; restMs: number | null }> {
-    const limit = this.#free();
-    if (limit <= 0) return { taken: 0, restMs: null };
+    const permits = this.#permits.draw();
+    const limit = this.#drain ? this.#free() + permits.size : 0;
+    if (!this.#drain || limit === 0) {
+      permits.give([]);
+      return { taken: 0, restMs: null };
+    }
+    return this.#claimFor(permits, limit, this.#drain);
+  }
+
+  async #claimFor(permits: DrawnPermits, limit: number, drain: Drain): Promise<{ taken: number; restMs: number | null }> {
     const { owner, leaseMs } = this.#settings;
     try {
       const { claimed, nextInMs } = await this.#deps.mailbox.claim({ owner, limit, leaseMs, share: this.#share.request() });
       this.#share.took(claimed.map(({ lease }) => lease.orgId));
-      for (const lane of claimed) this.#add(lane);
+      for (const lane of permits.give(claimed)) this.#add(drain, lane);
+      if (nextInMs !== 0 && this.#driver === 'catch-up') this.#driver = 'others';
       return { taken: claimed.length, restMs: nextInMs };
     } catch (error) {
+      permits.give([]);
       this.#deps.telemetry.log.error({ err: error }, 'could not claim lanes');
       return { taken: 0, restMs: LOOK_AGAIN_MS };
     }
   }
 
-  #add(lane: Claimed): void {
+  #add(drain: Drain, lane: Claimed): void {
+    void this.#queue.add(() => this.#run(drain, lane)).then(() => this.#slotFree());
+  }
+
+  async #serve(preferred: LaneId): Promise<Taken> {
     const drain = this.#drain;
-    if (!drain) return;
-    void this.#queue.add(() => this.#run(drain, lane)).then(() => this.sweep());
+    if (!drain) return { kind: 'stopping' };
+    const waiting = this.#permits.wait(preferred);
+    void this.#lookSoon();
+    const lane = await waiting;
+    if (!lane) return { kind: this.#drain ? 'nothing' : 'stopping' };
+    await this.#run(drain, lane);
+    return { kind: 'drained', laneId: lane.lease.laneId };
+  }
+
+  #isCapped(orgId: Claimed['lease']['orgId']): boolean {
+    const { cap, orgs } = this.#settings.shares();
+    return (orgs.get(orgId)?.cap ?? cap) > 0;
   }
 
   async #run(drain: Drain, lane: Claimed): Promise<void> {
@@ -155,21 +208,23 @@ class LocalEngine implements Engine {
       this.#ended.failed += 1;
       this.#deps.telemetry.log.error({ err: error, laneId: lane.lease.laneId }, 'a lane was abandoned');
     }
+    // The end of a lane may be what another one of a full org waits for, whose wake-up has found nothing and rests.
+    if (this.#isCapped(lane.lease.orgId)) void this.sweep();
   }
 
   #setAlarm(inMs: number | null): void {
     this.#alarm.abort();
-    if (inMs === null || !this.#drain) return;
+    if (inMs === null || !this.#drain || this.#driver === 'others') return;
     this.#alarm = new AbortController();
     const { signal } = this.#alarm;
     this.#deps.clock.sleep(inMs, signal).then(
-      () => void this.sweep(),
+      () => void this.#lookSoon(),
       () => undefined,
     );
   }
 }
 
 /** The engine that needs no service. */
-export function createLocalEngine(deps: LocalEngineDeps, settings: LocalEngineSettings): Engine {
+export function createLocalEngine(deps: LocalEngineDeps, settings: LocalEngineSettings): DrivableEngine {
   return new LocalEngine(deps, settings);
 }

@@ -1,5 +1,9 @@
 import type { ChannelId } from '../../domain/ids.ts';
+import type { Channel, EventOf } from '../../ports/channel.ts';
 import type { Arrival } from '../../ports/mailbox.ts';
+import { outsideHours, type ChannelHours } from './outside-hours.ts';
+
+export type { ChannelHours } from './outside-hours.ts';
 
 /** What govern is told by the settings; per channel, because orgs and channels may differ. */
 export interface GovernSettings {
@@ -7,12 +11,25 @@ export interface GovernSettings {
   duplicateWindowMs(channelId: ChannelId): number;
   /** How long the lane waits for the rest of a burst; 0 where messages are answered one by one. */
   debounceMs(channelId: ChannelId): number;
+  /** Null: always open. */
+  hours(channelId: ChannelId): ChannelHours | null;
 }
+
+/** Unfinished messages of one conversation; what comes beyond is stored and ends `flooded`. */
+const MAX_OPEN = 200;
+
+export type Governed = Pick<Arrival, 'refused' | 'deferMs' | 'debounceMs' | 'duplicateWindowMs' | 'work' | 'notice' | 'maxOpen'>;
 
 /**
  * What the store must know to decide on a message. The decisions themselves are made in the accept transaction, where the
  * message becomes durable: a mark set before that would suppress the message's own retry.
  */
-export function govern(settings: GovernSettings, channelId: ChannelId): Pick<Arrival, 'deferMs' | 'debounceMs' | 'duplicateWindowMs'> {
-  return { deferMs: 0, debounceMs: settings.debounceMs(channelId), duplicateWindowMs: settings.duplicateWindowMs(channelId) };
+export function govern(settings: GovernSettings, channel: Channel, at: { event: EventOf<'message'>; now: number }): Governed {
+  const { id } = channel;
+  const { refused, message } = at.event;
+  const governed: Governed = { refused, deferMs: 0, debounceMs: settings.debounceMs(id), duplicateWindowMs: settings.duplicateWindowMs(id), maxOpen: MAX_OPEN };
+  if (refused) return governed;
+  // Limits come here: a message beyond them is refused as `limited`, with a notice of that topic.
+  const hours = settings.hours(id);
+  return hours ? { ...governed, ...outsideHours(hours, { message, key: `${id}/${message.conversation}`, now: at.now }) } : governed;
 }

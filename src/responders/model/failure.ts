@@ -15,7 +15,7 @@ interface Circumstances {
 
 export const tooLong = (maxBytes: number): ResponderError => new ResponderError('model_too_long', `the model sent more than ${maxBytes} bytes`);
 
-export const timedOut = (detail: string): ResponderError => new ResponderError('model_timeout', detail);
+export const timedOut = (detail: string): ResponderError => new ResponderError('model_timeout', detail, { fault: 'late' });
 
 /** Any failure of a request as a {@link ResponderError} with a stable code. */
 export function failureOf(error: unknown, { signal, clock }: Circumstances): ResponderError {
@@ -37,28 +37,28 @@ const isApiCallError = (error: unknown): error is APICallError => isNamed(error,
 
 function ofCall(error: APICallError, clock: Clock): ResponderError {
   const status = error.statusCode;
-  if (status === undefined) return new ResponderError('model_unreachable', `the model endpoint cannot be reached${codeOf(error.cause)}`);
+  if (status === undefined) return new ResponderError('model_unreachable', `the model endpoint cannot be reached${codeOf(error.cause)}`, { fault: 'provider' });
   if (status < 300) return ofBrokenBody(error);
   const pause = { retryAfterMs: retryAfterMs(error.responseHeaders ?? {}, clock.now()) };
   const detail = `the model endpoint answered ${status}${codeOf(errorIn(error.data))}`;
-  if (status === 429) return new ResponderError('model_rate_limited', detail, pause);
+  if (status === 429) return new ResponderError('model_rate_limited', detail, { ...pause, fault: 'limited' });
   if (status === 401 || status === 403) return new ResponderError('model_auth', `${detail}; check the API key and the model's name`, pause);
-  return new ResponderError(`model_http_${status}`, detail, pause);
+  return new ResponderError(`model_http_${status}`, detail, { ...pause, fault: status >= 500 || status === 408 ? 'provider' : 'request' });
 }
 
 function ofBrokenBody(error: APICallError): ResponderError {
   if (error.cause instanceof ResponderError) return error.cause;
-  return new ResponderError('model_bad_response', `the stream broke off before the answer was complete${codeOf(error.cause)}`);
+  return new ResponderError('model_bad_response', `the stream broke off before the answer was complete${codeOf(error.cause)}`, { fault: 'provider' });
 }
 
 /** An error event inside the stream, or one that is not JSON or has wrong types. */
 function ofStream(error: unknown): ResponderError {
   if (!isNamed(error, 'AI_StreamProviderError')) {
-    return new ResponderError('model_bad_response', `the model sent a stream that cannot be read${error instanceof Error ? ` (${error.name})` : ''}`);
+    return new ResponderError('model_bad_response', `the model sent a stream that cannot be read${error instanceof Error ? ` (${error.name})` : ''}`, { fault: 'provider' });
   }
   const code = codeOf(error);
   const limited = code === ' (429)' || code === ' (rate_limit_exceeded)';
-  return new ResponderError(limited ? 'model_rate_limited' : 'model_bad_response', `the model reported an error in its stream${code}`);
+  return new ResponderError(limited ? 'model_rate_limited' : 'model_bad_response', `the model reported an error in its stream${code}`, { fault: limited ? 'limited' : 'provider' });
 }
 
 const errorIn = (data: unknown): unknown => (typeof data === 'object' && data !== null && 'error' in data ? data.error : undefined);

@@ -3,14 +3,19 @@ import { AppError, StoreBusy, StoreFailed, StoreTimeout } from '../../domain/err
 import type { NewId } from '../../domain/ids.ts';
 import type { PortName, Submit } from '../commands.ts';
 import { Batches, told } from './batches.ts';
+import { breakerCommands } from './breakers.ts';
 import { Calls, type Call } from './calls.ts';
 import type { BatchCommand, Command, EncodedCall } from './command.ts';
 import type { Connections } from './connections.ts';
+import { controlCommands } from './controls.ts';
 import { conversationCommands } from './conversations.ts';
 import { Database } from './database.ts';
+import { laneCommands } from './lane-views.ts';
 import { ledgerCommands } from './ledger.ts';
 import { mailboxCommands } from './mailbox.ts';
-import { deadLetterCommands, operationCommands, reportCommands } from './operate.ts';
+import { jobCommands } from './job-records.ts';
+import { deadLetterCommands, reportCommands } from './operate.ts';
+import { operationCommands } from './operations.ts';
 import { readStatements } from './sql-files.ts';
 
 export interface ClientDeps {
@@ -51,7 +56,11 @@ export class Client {
       conversations: conversationCommands,
       deadLetters: deadLetterCommands,
       operations: operationCommands,
+      jobs: jobCommands,
       reports: reportCommands(),
+      lanes: laneCommands,
+      controls: controlCommands,
+      breakers: breakerCommands,
     };
   }
 

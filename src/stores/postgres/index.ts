@@ -1,12 +1,14 @@
 import { systemClock, systemRandom, type Clock } from '../../domain/clock.ts';
 import { createIds, type LaneId } from '../../domain/ids.ts';
+import type { EventRelay } from '../../ports/events.ts';
 import type { Store } from '../../ports/store.ts';
 import { portsOf } from '../commands.ts';
 import { Client } from './client.ts';
 import { Connections } from './connections.ts';
 import { migrate } from './migrate.ts';
 import { inSchema } from './sql-files.ts';
-import { Wakes } from './wake.ts';
+import { createEventRelay } from './event-relay.ts';
+import { Listener } from './listener.ts';
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database?sslmode=…` (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING). */
@@ -35,6 +37,8 @@ export interface PostgresStore extends Store {
    * where only polling is left. Dispose of it before closing the store.
    */
   listen(onWake: (laneId: LaneId) => void): AsyncDisposable | null;
+  /** What happens to jobs in other processes. */
+  readonly events: EventRelay;
 }
 
 /**
@@ -55,11 +59,16 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
   const newId = createIds(options.clock ? { ...systemClock, now: options.clock.now } : systemClock, systemRandom);
   const override = options.clock ?? null;
   const client = new Client({ connections, schema, override, clock: systemClock, random: systemRandom, newId, maxWaiting, timeoutMs });
+  const listener = { options: { url, timeoutMs, pooled }, clock: systemClock };
   return {
     kind: 'postgres',
     ...portsOf(client.submit),
     ping: async () => void (await client.ping()),
     close: () => client.close(),
-    listen: (onWake) => (pooled ? null : new Wakes({ options: { url, timeoutMs, pooled }, schema, clock: systemClock }, onWake)),
+    listen(onWake) {
+      const hear = (payload: string): void => payload.split(',').forEach((id) => id !== '' && onWake(id as LaneId));
+      return pooled ? null : new Listener({ ...listener, channel: `${schema}.wake` }, hear);
+    },
+    events: createEventRelay({ connections, schema, origin: newId('op'), listener }),
   };
 }

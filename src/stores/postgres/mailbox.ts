@@ -1,3 +1,4 @@
+import type { ShareRequest } from '../../domain/fair-share.ts';
 import { instantPrefix, jobId, type ConversationId, type LaneId, type MessageId } from '../../domain/ids.ts';
 import type { OpenJob, Outcome } from '../../domain/job.ts';
 import type { Claimed, Lease, OpenLane } from '../../domain/lane.ts';
@@ -24,6 +25,8 @@ function encodeArrival(arrival: Arrival): EncodedCall {
     attachments: message.attachments.length > 0 ? JSON.stringify(message.attachments) : null, sent_at: whole(message.sentAt),
     received_at: whole(arrival.receivedAt), verified_at: whole(arrival.verifiedAt), locale: message.locale, refused: arrival.refused,
     defer_ms: whole(arrival.deferMs), debounce_ms: whole(arrival.debounceMs), window_ms: whole(arrival.duplicateWindowMs), doubt: arrival.doubt,
+    work: arrival.work ?? 'turn', max_open: arrival.maxOpen ?? 0, topic: arrival.notice?.topic ?? null,
+    since: arrival.notice ? whole(arrival.notice.since) : null, said: arrival.notice?.text ?? null,
     recent_id: `msg_${instantPrefix(arrival.receivedAt - arrival.duplicateWindowMs - CLOCK_SKEW_MS)}`,
   };
 }
@@ -42,7 +45,7 @@ function encodeJob(job: Job): EncodedCall {
   return {
     lane_id: conversation !== undefined && !promote ? conversation : job.laneId, org_id: job.orgId, kind: promote ? 'promote' : job.kind,
     payload: JSON.stringify(job.payload ?? null), priority: job.priority ?? 0, wait_ms: wait, to_kind: promote ? job.kind : null,
-    to_lane: promote ? conversation : null,
+    to_lane: promote ? conversation : null, key: job.key ?? null, reuse_key: job.reuseKey ?? false,
   };
 }
 
@@ -61,12 +64,12 @@ type OpenRow = Omit<OpenLane, 'jobs'> & { jobs: JobRow[] | null };
 const decodeOpen = (row: OpenRow): OpenLane => ({ ...row, jobs: (row.jobs ?? []).map(decodeJob) });
 
 interface ClaimRow {
-  claimed: { lease: Lease; open: OpenRow }[];
+  claimed: { lease: Lease; open: OpenRow; stalled: number[] | null }[];
   nextInMs: number | null;
 }
 
 function decodeClaim({ claimed, nextInMs }: ClaimRow): { claimed: Claimed[]; nextInMs: number | null } {
-  return { claimed: claimed.map(({ lease, open }) => ({ lease, open: decodeOpen(open) })), nextInMs };
+  return { claimed: claimed.map(({ lease, open, stalled }) => ({ lease, open: decodeOpen(open), stalled: stalled ?? [] })), nextInMs };
 }
 
 interface BegunRow {
@@ -104,12 +107,17 @@ export interface MailboxDeps {
   highest(): number | null;
 }
 
+function encodeShare({ now, cap, orgs }: ShareRequest): EncodedCall {
+  const capped = cap > 0 || orgs.some((share) => share.cap > 0);
+  return { now, cap, capped, orgs: Object.fromEntries(orgs.map((share) => [share.orgId, [share.start, share.weight, share.cap]])) };
+}
+
 function claimCommand(deps: MailboxDeps): Command {
   return batch<Mailbox['claim'], ClaimRow>({
     name: 'claim',
     encode: (request: ClaimRequest) => ({
-      owner: deps.claimant(request.owner), most: request.limit, lease_ms: whole(request.leaseMs), cap: request.share.cap, lanes: request.only ?? null,
-      highest: deps.highest(),
+      owner: deps.claimant(request.owner), most: request.limit, lease_ms: whole(request.leaseMs), lanes: request.only ?? null, highest: deps.highest(),
+      ...encodeShare(request.share),
     }),
     decode: decodeClaim,
     key: null,
@@ -132,9 +140,8 @@ export function mailboxCommands(deps: MailboxDeps): Record<keyof Mailbox, Comman
       }),
       repeatable: true,
     }),
-    addJob: batch<Mailbox['addJob'], number>({
-      name: 'add_job', encode: encodeJob, key: null,
-      decode: (place, call) => ({ jobId: jobId(call.lane_id as LaneId, place), laneId: call.lane_id as LaneId }),
+    addJob: batch<Mailbox['addJob'], [laneId: LaneId, seq: number, isNew: boolean]>({
+      name: 'add_job', encode: encodeJob, key: null, decode: ([laneId, seq, isNew]) => ({ jobId: jobId(laneId, seq), laneId, isNew }),
     }),
     claim: claimCommand(deps),
     open: batch<Mailbox['open'], OpenRow>({ name: 'open', encode: fenced, decode: decodeOpen, repeatable: true }),

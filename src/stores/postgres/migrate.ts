@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { Connections } from './connections.ts';
 import { readMigrations, type Migration } from './sql-files.ts';
 
@@ -12,6 +13,15 @@ async function versionOf(run: Connections['run'], schema: string): Promise<numbe
   return rows[0].number as number;
 }
 
+/** How long one statement of a migration may take, and the wait for another starter: what rebuilds a large table takes longer than a call may, ms. */
+const STEP_MS = 600_000;
+
+/** One statement, with its own deadline here: the client's is a call's. */
+function step(client: pg.ClientBase, text: string, values?: unknown[]): Promise<pg.QueryResult> {
+  const query: pg.QueryConfig & Pick<pg.ClientConfig, 'query_timeout'> = { text, values, query_timeout: STEP_MS };
+  return client.query(query);
+}
+
 /**
  * Brings the schema to this version, in one transaction. Of two starters at once, one waits for the other (an advisory lock that ends with the
  * transaction) and then finds nothing to do. A schema that is newer than this program is left as it is.
@@ -21,11 +31,12 @@ export async function migrate(connections: Connections, schema: string): Promise
   const wanted = migrations.at(-1)?.number ?? 0;
   if ((await versionOf((text, values) => connections.run(text, values), schema)) >= wanted) return;
   await connections.transaction(async (client) => {
-    const run: Connections['run'] = (text, values) => client.query(text, values);
+    const run: Connections['run'] = (text, values) => step(client, text, values);
+    await run(`set local statement_timeout = ${STEP_MS}`, []);
     await run('select pg_advisory_xact_lock(hashtext($1))', [`${schema}.migration`]);
     const version = await versionOf(run, schema);
     if (version === 0) await prepare(run, schema);
-    for (const migration of migrations) if (migration.number > version) await apply(client.query.bind(client), schema, migration);
+    for (const migration of migrations) if (migration.number > version) await apply((text, values) => step(client, text, values), schema, migration);
   });
 }
 

@@ -1,6 +1,7 @@
 import { instantPrefix, jobAddress, jobId, type JobId, type LaneId } from '../../domain/ids.ts';
-import type { DeadLetter, DeadLetterFilter, DeadLetters, DeadLetterStats, Operation, Operations, RetryResult } from '../../ports/dead-letters.ts';
-import type { MessageRecord, QueueCounts, Reports } from '../../ports/reports.ts';
+import type { DeadLetter, DeadLetterFilter, DeadLetters, DeadLetterStats, RetryResult } from '../../ports/dead-letters.ts';
+import { LOAD_MOST } from '../../ports/reports.ts';
+import type { Load, MessageRecord, QueueCounts, Reports } from '../../ports/reports.ts';
 import { single, statement, type Command } from './command.ts';
 
 interface LetterRow {
@@ -74,9 +75,9 @@ export const deadLetterCommands: Record<keyof DeadLetters, Command> = {
   }),
   ids: statement<DeadLetters['ids'], Address>({
     name: 'deadIds',
-    values: (_at, after, limit) => {
+    values: (_at, after, ...bounds) => {
       const from = addressOf(after ?? '');
-      return [from.lane, from.seq, limit];
+      return [from.lane, from.seq, ...bounds];
     },
     decode: ({ rows }) => rows.map(idOf),
   }),
@@ -90,13 +91,7 @@ export const deadLetterCommands: Record<keyof DeadLetters, Command> = {
     decode: ({ rowCount }) => (rowCount ?? 0) > 0,
     repeatable: false,
   }),
-  purge: statement<DeadLetters['purge']>({ name: 'purge', values: (_at, limit) => [limit], decode: ({ rowCount }) => rowCount ?? 0, repeatable: false }),
-};
-
-export const operationCommands: Record<keyof Operations, Command> = {
-  start: statement<Operations['start']>({ name: 'startOperation', values: (at, { id, kind, total }) => [at, id, kind, total], repeatable: false }),
-  progress: statement<Operations['progress']>({ name: 'progressOperation', values: (at, id, { done, failed, state }) => [at, id, done, failed, state] }),
-  get: statement<Operations['get'], Operation>({ name: 'operation', values: (_at, id) => [id], decode: ({ rows }) => rows[0] ?? null }),
+  purge: statement<DeadLetters['purge']>({ name: 'purge', values: (_at, limit, until) => [limit, until], decode: ({ rowCount }) => rowCount ?? 0, repeatable: false }),
 };
 
 interface Pruned {
@@ -130,6 +125,7 @@ export function reportCommands(): Record<keyof Reports, Command> {
     }),
     counts: statement<Reports['counts'], QueueCounts>({ name: 'counts', values: (at) => [at], decode: ({ rows }) => rows[0] as QueueCounts }),
     oldestWaitingMs: statement<Reports['oldestWaitingMs'], { ms: number | null }>({ name: 'oldestWaiting', values: (at) => [at], decode: ({ rows }) => rows[0]?.ms ?? 0 }),
+    load: statement<Reports['load'], Load>({ name: 'load', values: (at) => [at, LOAD_MOST], decode: ({ rows }) => rows[0] as Load }),
     prune: pruneCommand(),
   };
 }

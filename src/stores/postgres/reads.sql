@@ -40,26 +40,77 @@ where j.dead_at is not null and ($1::text is null or l.org_id = $1) and ($2::tex
 group by j.reason
 
 -- name: deadIds
-select lane_id, seq from chasqui.job where dead_at is not null and (lane_id, seq) > ($1, $2::bigint) order by lane_id, seq limit $3
+select lane_id, seq from chasqui.job where dead_at is not null and (lane_id, seq) > ($1, $2::bigint) and dead_at <= $4 order by lane_id, seq limit $3
 
 -- name: discard
 update chasqui.job set state = 'cancelled', reason = 'discarded', dead_at = null where lane_id = $1 and seq = $2 and dead_at is not null
 
 -- name: purge
 with oldest as materialized (
-  select lane_id, seq from chasqui.job where dead_at is not null order by dead_at limit $1 for update skip locked
+  select lane_id, seq from chasqui.job where dead_at is not null and dead_at <= $2 order by dead_at limit $1 for update skip locked
 )
 update chasqui.job j set state = 'cancelled', reason = 'purged', dead_at = null from oldest where j.lane_id = oldest.lane_id and j.seq = oldest.seq
 
--- name: startOperation
-insert into chasqui.operation (id, kind, state, total, created_at, updated_at)
-select $2, $3, 'running', $4, now_ms, now_ms from coalesce($1::bigint, chasqui.clock()) as now_ms
+-- name: takeOperation
+with due as materialized (
+  select o.id, t.now_ms from (select coalesce($1::bigint, chasqui.clock()) as now_ms) t, chasqui.operation o
+  -- A lease that ends later than any could have been given for was left by a clock set back.
+  where o.state = 'running' and o.kind = any($3::text[]) and (o.lease_until <= t.now_ms or o.lease_until > t.now_ms + 60000)
+  order by o.id limit 1 for update of o skip locked
+)
+update chasqui.operation o set lease_owner = $2, lease_until = due.now_ms + $4::bigint, epoch = o.epoch + 1 from due where o.id = due.id
+returning o.id, o.epoch, o.kind, o.params, o.cursor, o.done, o.failed, o.stumbles, o.created_at
 
--- name: progressOperation
-update chasqui.operation set done = $3, failed = $4, state = $5, updated_at = coalesce($1::bigint, chasqui.clock()) where id = $2
+-- name: renewOperation
+update chasqui.operation set lease_until = coalesce($1::bigint, chasqui.clock()) + $4::bigint where id = $2 and epoch = $3
+
+-- name: advanceOperation
+update chasqui.operation set cursor = $4, done = $5, failed = $6, updated_at = coalesce($1::bigint, chasqui.clock()),
+  lease_until = coalesce($1::bigint, chasqui.clock()) + $7::bigint, stumbles = 0, error = null
+where id = $2 and epoch = $3 returning state
+
+-- name: stumbleOperation
+update chasqui.operation o set error = $4, stumbles = stumbles + 1, lease_owner = null, lease_until = now_ms + coalesce($5::bigint, 0),
+  updated_at = now_ms, state = case when $5::bigint is null and state = 'running' then 'failed' else state end
+from coalesce($1::bigint, chasqui.clock()) as now_ms where id = $2 and epoch = $3
+
+-- name: completeOperation
+update chasqui.operation set state = 'completed', lease_owner = null, lease_until = 0, updated_at = coalesce($1::bigint, chasqui.clock())
+where id = $2 and epoch = $3
+
+-- name: giveBackOperation
+update chasqui.operation set lease_owner = null, lease_until = 0 where id = $1 and epoch = $2
+
+-- name: cancelOperation
+update chasqui.operation set state = 'cancelled', updated_at = coalesce($1::bigint, chasqui.clock()) where id = $2 and state = 'running'
 
 -- name: operation
-select id, kind, state, total, done, failed, created_at as "createdAt", updated_at as "updatedAt" from chasqui.operation where id = $1
+select id, kind, case when state = 'running' and lease_owner is not null and lease_until <= now_ms then 'interrupted' else state end as state, total, done, failed, error, created_at as "createdAt", updated_at as "updatedAt"
+from chasqui.operation, coalesce($1::bigint, chasqui.clock()) as now_ms where id = $2
+
+-- name: operations
+select id, kind, case when state = 'running' and lease_owner is not null and lease_until <= now_ms then 'interrupted' else state end as state, total, done, failed, error, created_at as "createdAt", updated_at as "updatedAt"
+from chasqui.operation, coalesce($1::bigint, chasqui.clock()) as now_ms order by id desc limit $2
+
+-- name: jobRecord
+select l.org_id as "orgId", j.lane_id as "laneId", j.kind, j.state, j.attempts, j.crashes, j.reason, j.error,
+  case when j.progress_done is not null then json_build_object('done', j.progress_done, 'total', j.progress_total) end as progress,
+  j.retry_of as "retryOf", j.created_at as "createdAt", j.started_at as "startedAt", j.ended_at as "endedAt"
+from chasqui.job j join chasqui.lane l on l.id = j.lane_id where j.lane_id = $1 and j.seq = $2
+
+-- name: noteProgress
+update chasqui.job j set progress_done = $4, progress_total = $5 from chasqui.lane l
+where l.id = $1 and l.epoch = $2 and j.lane_id = l.id and j.seq = $3
+
+-- name: keyedJobs
+select k.key, j.lane_id, j.seq, j.state from chasqui.job_key k
+cross join lateral (select * from chasqui.job o where o.lane_id = k.lane_id order by o.seq desc limit 1) j
+where k.key = any($1::text[])
+
+-- name: openKeys
+select k.key, j.lane_id, j.seq, j.state from chasqui.job_key k
+cross join lateral (select * from chasqui.job o where o.lane_id = k.lane_id order by o.seq desc limit 1) j
+where k.key > $2 and k.key >= $1 and starts_with(k.key, $1) and j.state not in ('completed', 'cancelled') order by k.key limit $3
 
 -- name: message
 select m.id, m.org_id as "orgId", m.channel_id as "channelId", m.conversation_id as "conversationId", m.external_id as "externalId",
@@ -99,13 +150,96 @@ select count(*) filter (where bucket = 'waiting') as waiting, count(*) filter (w
 from (
   select case when l.lease_until > now_ms and j.state = 'running' then 'active' when j.not_before > now_ms then 'delayed' else 'waiting' end as bucket
   from coalesce($1::bigint, chasqui.clock()) as now_ms, chasqui.lane l join chasqui.job j on j.lane_id = l.id and j.seq > l.done_seq
-  where (l.ready_at = 0 or l.ready_at > 0) and j.state in ('scheduled', 'available', 'running', 'retryable')
+  where (l.ready_at = 0 or l.ready_at > 0 or l.ready_at = -1) and j.state in ('scheduled', 'available', 'running', 'retryable')
 ) open
 
 -- name: oldestWaiting
 select greatest(max(now_ms - j.created_at), 0) as ms
 from coalesce($1::bigint, chasqui.clock()) as now_ms, chasqui.lane l join chasqui.job j on j.lane_id = l.id and j.seq > l.done_seq
-where (l.ready_at = 0 or l.ready_at > 0) and j.state in ('available', 'retryable', 'scheduled') and j.not_before <= now_ms
+where (l.ready_at = 0 or l.ready_at > 0 or l.ready_at = -1) and j.state in ('available', 'retryable', 'scheduled') and j.not_before <= now_ms
+
+-- name: pauses
+select scope, id, since from chasqui.pause order by since, scope, id
+
+-- name: pause
+insert into chasqui.pause (scope, id, since) select $2, $3, coalesce($1::bigint, chasqui.clock()) on conflict do nothing
+
+-- name: resume
+delete from chasqui.pause where scope = $1 and id = $2
+
+-- name: readControl
+select value from chasqui.control where name = $1
+
+-- name: writeControl
+insert into chasqui.control (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value
+
+-- name: openBreakers
+select name, opened, until - coalesce($1::bigint, chasqui.clock()) as "leftMs" from chasqui.breaker order by name
+
+-- name: openBreaker
+insert into chasqui.breaker (name, until, opened) values ($2, coalesce($1::bigint, chasqui.clock()) + $3, $4)
+on conflict (name) do update set until = excluded.until, opened = excluded.opened, probe_until = 0
+
+-- name: closeBreaker
+delete from chasqui.breaker where name = $1
+
+-- name: probeBreaker
+insert into chasqui.breaker as b (name, until, opened, probe_until)
+select $2, now_ms, 1, now_ms + $3 from coalesce($1::bigint, chasqui.clock()) as now_ms
+on conflict (name) do update set probe_until = excluded.probe_until
+where (b.until <= excluded.until or b.until > excluded.until + 600000) and (b.probe_until <= excluded.until or b.probe_until > excluded.probe_until)
+
+-- name: load
+with now as (select coalesce($1::bigint, chasqui.clock()) as ms), due as (
+  select l.id, l.org_id, l.done_seq, l.ready_at from chasqui.lane l where l.ready_at = 0
+  union all
+  select l.id, l.org_id, l.done_seq, l.ready_at from chasqui.lane l, now where l.ready_at > 0 and l.ready_at <= now.ms
+), waiting as materialized (
+  select id, done_seq, ready_at from due
+  where not exists (
+    select 1 from chasqui.pause p where p.scope = 'all' or (p.scope = 'org' and p.id = due.org_id)
+      or (p.scope = 'channel' and p.id = (select c.channel_id from chasqui.conversation c where c.id = due.id))
+  ) limit $2
+)
+select
+  (select count(*) from waiting) as waiting,
+  (select count(*) from chasqui.lane l, now where l.ready_at > 0 and l.ready_at > now.ms and l.lease_until > 0) as active,
+  coalesce((
+    select greatest(max(open.ms), 0)
+    from now, waiting w cross join lateral (
+      -- Lane by lane: joined as a whole, the planner reads the table of jobs from end to end.
+      select now.ms - min(greatest(j.created_at, j.not_before, w.ready_at)) as ms from chasqui.job j
+      where j.lane_id = w.id and j.seq > w.done_seq and j.state in ('scheduled', 'available', 'running', 'retryable') and j.not_before <= now.ms
+    ) open
+  ), 0) as "oldestWaitingMs",
+  (
+    select percentile_disc(0.5) within group (order by recent.ms)
+    from (
+      select t.settled_at - j.started_at as ms
+      from (select * from chasqui.turn where settled_at is not null order by id desc limit 100) t
+      cross join lateral (select o.started_at from chasqui.job o where o.lane_id = t.lane_id and o.seq = t.members[1] and o.started_at is not null offset 0) j
+    ) recent
+  ) as "serviceMs"
 
 -- name: ping
 select 1
+
+-- name: laneCounts
+select
+  (select count(*) from chasqui.lane where ready_at = 0) + (select count(*) from chasqui.lane where ready_at = -1)
+    + (select count(*) from chasqui.lane where ready_at > 0 and ready_at <= now_ms) as ready,
+  (select count(*) from chasqui.lane where ready_at > 0 and ready_at > now_ms and lease_until > 0) as held,
+  (select count(*) from chasqui.lane where ready_at > 0 and ready_at > now_ms and lease_until = 0) as parked
+from coalesce($1::bigint, chasqui.clock()) as now_ms
+
+-- name: lanesReady
+select id from (
+  (select id from chasqui.lane where ready_at = 0 limit $2)
+  union all
+  (select id from chasqui.lane where ready_at = -1 limit $2)
+  union all
+  (select id from chasqui.lane where ready_at > 0 and ready_at <= coalesce($1::bigint, chasqui.clock()) limit $2)
+) as ready limit $2
+
+-- name: laneDue
+select greatest(ready_at - coalesce($1::bigint, chasqui.clock()), 0) as ms from chasqui.lane where id = $2 and ready_at is not null

@@ -1,27 +1,10 @@
-import { instantPrefix, jobId, type LaneId } from '../../domain/ids.ts';
+import { jobId, type LaneId } from '../../domain/ids.ts';
 import type { NewJob } from '../../domain/job.ts';
 import { cleanText } from '../../domain/message.ts';
-import type { Verdict } from '../../domain/verdict.ts';
-import type { Amendment, Appended, Arrival } from '../../ports/mailbox.ts';
+import { MAY_NOTIFY, type Verdict } from '../../domain/verdict.ts';
+import type { Amendment, Appended, Arrival, Mailbox } from '../../ports/mailbox.ts';
 import { clip, type Context } from './context.ts';
-
-interface ConversationHead {
-  id: string;
-  owner: string;
-  owner_epoch: number;
-  locale: string | null;
-  doubt: number;
-}
-
-interface LastMessage {
-  direction: string;
-  author: string;
-  text: string;
-  accepted_at: number;
-  withdrawn: number;
-  ending: string | null;
-  ending_reason: string | null;
-}
+import { attachmentsOf, isDueToBeSaid, verdictOf, type ConversationHead } from './govern.ts';
 
 interface KnownMessage {
   id: string;
@@ -31,28 +14,6 @@ interface KnownMessage {
   withdrawn: number;
   verdict: string;
 }
-
-function verdictOf(ctx: Context, arrival: Arrival, conversation: ConversationHead): Verdict {
-  if (arrival.refused) return arrival.refused;
-  if (conversation.owner === 'human') return 'human_owns';
-  if (repeatsText(ctx, arrival, conversation.id)) return 'duplicate_text';
-  return arrival.deferMs > 0 ? 'deferred' : 'accepted';
-}
-
-/**
- * True when the last that was said in the conversation is the same text of the same author, within the window. Asked of the messages
- * themselves: a copy kept with the conversation would be one more page to write for every message.
- */
-function repeatsText(ctx: Context, { message, duplicateWindowMs }: Arrival, conversationId: string): boolean {
-  if (duplicateWindowMs <= 0 || message.text === '') return false;
-  const now = ctx.now();
-  const last = ctx.q.one<LastMessage>('lastMessage', conversationId, `msg_${instantPrefix(now - duplicateWindowMs)}`);
-  if (!last || last.direction !== 'inbound' || last.withdrawn === 1 || wasLeft(last)) return false;
-  return last.author === message.author && last.text === message.text && Math.abs(now - last.accepted_at) < duplicateWindowMs;
-}
-
-/** True when nothing answered or will answer that message: saying it again is no repetition. */
-const wasLeft = (last: LastMessage): boolean => last.ending === 'dead' || (last.ending === 'suppressed' && last.ending_reason !== 'duplicate_text');
 
 /** Takes the next place in a lane; an idle lane becomes ready at `readyAt`. */
 export function nextSeq(ctx: Context, lane: { id: string; orgId: string; priority?: number }, readyAt: number): number {
@@ -72,13 +33,22 @@ function readyAt(arrival: Arrival, now: number): number {
   return wait > 0 ? now + wait : 0;
 }
 
-function insertTurnJob(ctx: Context, arrival: Arrival, conversation: ConversationHead): number {
+function insertMessageJob(ctx: Context, arrival: Arrival, conversation: ConversationHead): number {
   const now = ctx.now();
   const seq = nextSeq(ctx, { id: conversation.id, orgId: arrival.orgId }, readyAt(arrival, now));
   const state = arrival.deferMs > 0 ? 'scheduled' : 'available';
   const notBefore = arrival.deferMs > 0 ? now + arrival.deferMs : 0;
-  ctx.q.run('insertJob', conversation.id, seq, 'turn', state, notBefore, conversation.owner_epoch, arrival.messageId, null, null, null, now);
+  ctx.q.run('insertJob', conversation.id, seq, arrival.work ?? 'turn', state, notBefore, conversation.owner_epoch, arrival.messageId, null, null, null, now);
   return seq;
+}
+
+/** Before the message's own job: what is said about it does not wait with it. */
+function insertNotice(ctx: Context, { orgId, notice }: Arrival, conversation: ConversationHead): boolean {
+  if (!notice || !isDueToBeSaid(ctx, notice, conversation.id)) return false;
+  const seq = nextSeq(ctx, { id: conversation.id, orgId }, 0);
+  const payload = JSON.stringify({ text: cleanText(notice.text) });
+  ctx.q.run('insertJob', conversation.id, seq, 'notice', 'available', 0, conversation.owner_epoch, null, payload, null, null, ctx.now());
+  return true;
 }
 
 function insertMessage(ctx: Context, arrival: Arrival, row: { conversationId: string; verdict: Verdict; seq: number | null }): void {
@@ -87,7 +57,7 @@ function insertMessage(ctx: Context, arrival: Arrival, row: { conversationId: st
   const ended = row.seq === null;
   ctx.q.run(
     'insertMessage', arrival.messageId, arrival.orgId, arrival.channelId, row.conversationId, 'inbound', message.externalId, message.author,
-    message.text, message.attachments.length > 0 ? JSON.stringify(message.attachments) : null, message.sentAt, arrival.receivedAt,
+    message.text, attachmentsOf(arrival), message.sentAt, arrival.receivedAt,
     arrival.verifiedAt, now, row.verdict, row.seq, ended ? 'suppressed' : null, ended ? row.verdict : null, ended ? now : null, 0,
   );
 }
@@ -131,11 +101,12 @@ export function append(ctx: Context, raw: Arrival): Appended {
   const conversation = conversationFor(ctx, arrival);
   const verdict = verdictOf(ctx, arrival, conversation);
   const works = verdict === 'accepted' || verdict === 'deferred';
-  const seq = works ? insertTurnJob(ctx, arrival, conversation) : null;
+  const isSaid = MAY_NOTIFY.has(verdict) && insertNotice(ctx, arrival, conversation);
+  const seq = works ? insertMessageJob(ctx, arrival, conversation) : null;
   insertMessage(ctx, arrival, { conversationId: conversation.id, verdict, seq });
   touchConversation(ctx, conversation, arrival);
   const id = conversation.id as Appended['conversationId'];
-  return { verdict, conversationId: id, messageId: arrival.messageId, laneId: id as string as LaneId, wake: works };
+  return { verdict, conversationId: id, messageId: arrival.messageId, laneId: id as string as LaneId, wake: works || isSaid };
 }
 
 export function amend(ctx: Context, amendment: Amendment): { known: boolean } {
@@ -163,9 +134,22 @@ function insertTombstone(ctx: Context, amendment: Amendment): void {
 }
 
 type JobToAdd = NewJob & { orgId: string; laneId: LaneId };
+type AddedJob = Awaited<ReturnType<Mailbox['addJob']>>;
+
+/** The job that the key has already. */
+function jobOfKey(ctx: Context, { key, reuseKey = false }: JobToAdd): AddedJob | null {
+  const laneId = key === undefined ? undefined : ctx.q.one<{ lane_id: LaneId }>('laneOfKey', key)?.lane_id;
+  if (!laneId) return null;
+  const job = ctx.q.one<{ seq: number; state: string }>('lastJob', laneId);
+  if (reuseKey && (!job || job.state === 'completed' || job.state === 'cancelled')) return null;
+  return { jobId: jobId(laneId, job?.seq ?? 1), laneId, isNew: false };
+}
 
 /** A delayed job for a conversation waits in the lane given, as the `promote` job that will append it. */
-export function addJob(ctx: Context, job: JobToAdd): { jobId: ReturnType<typeof jobId>; laneId: LaneId } {
+export function addJob(ctx: Context, job: JobToAdd): AddedJob {
+  const known = jobOfKey(ctx, job);
+  if (known) return known;
+  if (job.key !== undefined) ctx.q.run('setKey', job.key, job.laneId, ctx.now());
   const now = ctx.now();
   const delay = job.inMs ?? 0;
   const waits = delay > 0;
@@ -177,5 +161,5 @@ export function addJob(ctx: Context, job: JobToAdd): { jobId: ReturnType<typeof 
   const seq = nextSeq(ctx, { id: laneId, orgId: job.orgId, priority: job.priority ?? 0 }, waits ? now + delay : 0);
   const epoch = ctx.q.one<{ owner_epoch: number }>('ownerOf', laneId)?.owner_epoch ?? 0;
   ctx.q.run('insertJob', laneId, seq, kind, waits ? 'scheduled' : 'available', waits ? now + delay : 0, epoch, null, JSON.stringify(payload ?? null), null, null, now);
-  return { jobId: jobId(laneId, seq), laneId };
+  return { jobId: jobId(laneId, seq), laneId, isNew: true };
 }

@@ -4,6 +4,8 @@ import { MAX_PARK_MS, type Claimed, type Lease, type OpenLane } from '../../doma
 import type { ClaimRequest, ClaimResult } from '../../ports/mailbox.ts';
 import { LOST } from '../commands.ts';
 import { fence, readConversation, waitMs, type Context, type LaneRow } from './context.ts';
+import { readPaused } from './controls.ts';
+import { pick, readyResumed, type Candidate } from './pick.ts';
 import { readTurn } from './turns.ts';
 
 interface JobRow {
@@ -18,12 +20,6 @@ interface JobRow {
   message_id: string | null;
   turn_id: string | null;
   created_at: number;
-}
-
-interface Candidate {
-  id: string;
-  org_id: string;
-  epoch: number;
 }
 
 function openJob(row: JobRow, now: number): OpenJob {
@@ -63,9 +59,9 @@ export function open(ctx: Context, lease: Lease): OpenLane | typeof LOST {
 
 /**
  * Jobs that are running without a stored reply, in a lane that nobody holds, were cut off with their worker. One alone is
- * charged with the death; several get the attempt back and will run one by one.
+ * charged with the death; several get the attempt back and will run one by one. Returns their places.
  */
-function recoverCutOff(ctx: Context, laneId: LaneId, lane: OpenLane): void {
+function recoverCutOff(ctx: Context, laneId: LaneId, lane: OpenLane): number[] {
   const cut = lane.jobs.filter((job) => job.state === 'running' && job.turnId === null);
   const charge = cut.length === 1 ? 1 : 0;
   for (const job of cut) {
@@ -76,6 +72,7 @@ function recoverCutOff(ctx: Context, laneId: LaneId, lane: OpenLane): void {
     job.crashes += charge;
     job.suspect = true;
   }
+  return cut.map(({ seq }) => seq);
 }
 
 function take(ctx: Context, lane: Candidate, request: ClaimRequest): Claimed {
@@ -84,35 +81,12 @@ function take(ctx: Context, lane: Candidate, request: ClaimRequest): Claimed {
   ctx.q.run('takeLane', laneId, request.owner, until, request.leaseMs);
   const row = ctx.q.one<LaneRow>('laneById', laneId) as LaneRow;
   const open = readLane(ctx, laneId, row);
-  recoverCutOff(ctx, laneId, open);
-  return { lease: { laneId, orgId: lane.org_id as OrgId, epoch: row.epoch }, open };
+  const stalled = recoverCutOff(ctx, laneId, open);
+  return { lease: { laneId, orgId: lane.org_id as OrgId, epoch: row.epoch }, open, stalled };
 }
 
-/** Lanes in rank order, without those of orgs that hold their share of live leases already. */
-function pick(ctx: Context, candidates: Iterable<Candidate>, request: ClaimRequest): Candidate[] {
-  const held = new Map<string, number>();
-  if (request.share.cap > 0) {
-    for (const row of ctx.q.all<{ org_id: string; held: number }>('liveLeases', ctx.now())) held.set(row.org_id, row.held);
-  }
-  const picked: Candidate[] = [];
-  for (const lane of candidates) {
-    if (picked.length >= request.limit) break;
-    const count = held.get(lane.org_id) ?? 0;
-    if (request.share.cap > 0 && count >= request.share.cap) continue;
-    held.set(lane.org_id, count + 1);
-    picked.push(lane);
-  }
-  return picked;
-}
-
-function candidates(ctx: Context, request: ClaimRequest): Iterable<Candidate> {
-  if (!request.only) return ctx.q.each<Candidate>('readyLanes');
-  return [...new Set(request.only)].flatMap((id) => ctx.q.all<Candidate>('readyLane', id));
-}
-
-/** Milliseconds to the next claimable lane; null when no lane has work. Ready lanes left over below the limit are capped ones. */
-function nextInMs(ctx: Context, limited: boolean): number | null {
-  if (limited && ctx.q.one('anyReady')) return 0;
+/** Milliseconds until the next lane may run whose time has not come; null when there is none. */
+function nextInMs(ctx: Context): number | null {
   const at = ctx.q.one<{ at: number | null }>('nextReady')?.at ?? null;
   return at === null ? null : Math.max(0, at - ctx.now());
 }
@@ -120,8 +94,11 @@ function nextInMs(ctx: Context, limited: boolean): number | null {
 export function claim(ctx: Context, request: ClaimRequest): ClaimResult {
   const now = ctx.now();
   if (ctx.clockWasSetBack()) ctx.q.run('clampInstants', now, MAX_PARK_MS);
+  const paused = readPaused(ctx);
+  if (paused.all) return { claimed: [], nextInMs: null };
   ctx.q.run('promoteDue', now);
-  const lanes = request.limit > 0 ? pick(ctx, candidates(ctx, request), request) : [];
+  const moreResumed = readyResumed(ctx, paused);
+  const { lanes, left } = pick(ctx, request, paused);
   const claimed = lanes.map((lane) => take(ctx, lane, request));
-  return { claimed, nextInMs: nextInMs(ctx, claimed.length >= request.limit) };
+  return { claimed, nextInMs: left || moreResumed ? 0 : nextInMs(ctx) };
 }

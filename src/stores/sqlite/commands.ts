@@ -3,18 +3,23 @@ import type { Clock } from '../../domain/clock.ts';
 import type { NewId } from '../../domain/ids.ts';
 import type { StoreCommands } from '../commands.ts';
 import { addJob, amend, append } from './append.ts';
+import { breakerCommands } from './breakers.ts';
 import { claim, open } from './claim.ts';
 import type { Context } from './context.ts';
+import { controlCommands } from './controls.ts';
 import { conversationCommands } from './conversations.ts';
-import { deadLetterCommands, operationCommands } from './dead-letters.ts';
+import { deadLetterCommands } from './dead-letters.ts';
+import { jobCommands } from './job-records.ts';
 import { begin, complete, fail, handBack, promote } from './jobs.ts';
+import { laneCommands } from './lane-views.ts';
 import { release, renew } from './lanes.ts';
+import { operationCommands } from './operations.ts';
 import { reportCommands } from './reports.ts';
 import { endPart, recordSent, resend, startPart } from './sends.ts';
 import { Statements } from './statements.ts';
 import { close, plan, settle } from './turns.ts';
 
-const FILES = ['mailbox.sql', 'ledger.sql', 'dead-letters.sql', 'conversations.sql', 'operations.sql', 'reports.sql'].map((name) => `./${name}`);
+const FILES = ['mailbox.sql', 'ledger.sql', 'dead-letters.sql', 'conversations.sql', 'operations.sql', 'job-records.sql', 'reports.sql', 'controls.sql', 'lane-views.sql', 'govern.sql', 'breakers.sql'].map((name) => `./${name}`);
 
 function mailboxCommands(ctx: Context): StoreCommands['mailbox'] {
   return {
@@ -56,7 +61,11 @@ export function createCommands(db: DatabaseSync, deps: { clock: Clock; newId: Ne
     conversations: conversationCommands(ctx),
     deadLetters: deadLetterCommands(ctx),
     operations: operationCommands(ctx),
+    jobs: jobCommands(ctx),
     reports: reportCommands(ctx),
+    lanes: laneCommands(ctx),
+    controls: controlCommands(ctx),
+    breakers: breakerCommands(ctx),
   };
   return { commands, tallies };
 }

@@ -9,7 +9,7 @@ update conversation set owner = ?2, owner_epoch = owner_epoch + 1, owner_since =
 update conversation set owner_since = ?2 where id = ?1 and owner_since < ?2
 
 -- name: readyUnlessHeld
-update lane set ready_at = 0 where id = ?1 and last_seq > done_seq and lease_until <= ?2
+update lane set ready_at = 0 where id = ?1 and last_seq > done_seq and lease_until <= ?2 and ready_at > 0
 
 -- name: clearDoubt
 update conversation set doubt = 0 where id = ?1

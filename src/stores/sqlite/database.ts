@@ -66,7 +66,7 @@ export function openDatabase(dataDir: string, now: number): DatabaseSync {
     hold(db, dataDir, now);
     db.exec(`pragma synchronous = full; pragma cache_size = -32000; pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}; pragma temp_store = memory;`);
     migrate(db);
-    db.exec('update lane set lease_owner = null, lease_until = 0, ready_at = 0 where lease_owner is not null;');
+    db.exec('update lane set lease_owner = null, lease_until = 0, ready_at = 0 where lease_owner is not null; update operation set lease_until = 0;');
   } catch (error) {
     db.close();
     throw error;

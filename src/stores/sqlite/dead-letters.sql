@@ -24,7 +24,7 @@ select lane_id, seq from job where retry_of = ?1
 update job set state = 'cancelled', reason = ?3 where lane_id = ?1 and seq = ?2 and state = 'dead'
 
 -- name: deadIds
-select lane_id, seq from job where state = 'dead' and (lane_id, seq) > (?1, ?2) order by lane_id, seq limit ?3
+select lane_id, seq from job where state = 'dead' and (lane_id, seq) > (?1, ?2) and ended_at <= ?4 order by lane_id, seq limit ?3
 
 -- name: oldestDead
-select lane_id, seq from job where state = 'dead' order by ended_at limit ?1
+select lane_id, seq from job where state = 'dead' and ended_at <= ?2 order by ended_at limit ?1

@@ -1,5 +1,5 @@
-import { jobAddress, jobId, type JobId, type LaneId, type OperationId } from '../../domain/ids.ts';
-import type { DeadLetter, DeadLetterFilter, DeadLetters, DeadLetterStats, Operation, Operations, RetryResult } from '../../ports/dead-letters.ts';
+import { jobAddress, jobId, type JobId, type LaneId } from '../../domain/ids.ts';
+import type { DeadLetter, DeadLetterFilter, DeadLetters, DeadLetterStats, RetryResult } from '../../ports/dead-letters.ts';
 import type { Commands } from '../commands.ts';
 import { nextSeq } from './append.ts';
 import type { Context } from './context.ts';
@@ -113,8 +113,8 @@ function continueTurn(ctx: Context, job: DeadRow, as: { seq: number; epoch: numb
   return turn.id;
 }
 
-function purge(ctx: Context, limit: number): number {
-  const rows = ctx.q.all<Address>('oldestDead', limit);
+function purge(ctx: Context, limit: number, until: number): number {
+  const rows = ctx.q.all<Address>('oldestDead', limit, until);
   for (const row of rows) ctx.q.run('forgetDead', row.lane_id, row.seq, 'purged');
   return rows.length;
 }
@@ -128,20 +128,12 @@ export function deadLetterCommands(ctx: Context): Commands<DeadLetters> {
   return {
     list: (filter, page) => list(ctx, filter, page),
     stats: (filter) => stats(ctx, filter),
-    ids: (after, limit) => {
+    ids: (after, limit, until) => {
       const from = after ? jobAddress(after) : null;
-      return ctx.q.all<Address>('deadIds', from?.laneId ?? '', from?.seq ?? 0, limit).map((row) => jobId(row.lane_id as LaneId, row.seq));
+      return ctx.q.all<Address>('deadIds', from?.laneId ?? '', from?.seq ?? 0, limit, until).map((row) => jobId(row.lane_id as LaneId, row.seq));
     },
     retry: (id) => retry(ctx, id),
     discard: (id) => discard(ctx, id),
-    purge: (limit) => purge(ctx, limit),
-  };
-}
-
-export function operationCommands(ctx: Context): Commands<Operations> {
-  return {
-    start: (op) => void ctx.q.run('startOperation', op.id, op.kind, op.total, ctx.now()),
-    progress: (id, change) => void ctx.q.run('progressOperation', id, change.done, change.failed, change.state, ctx.now()),
-    get: (id: OperationId) => ctx.q.one<Operation>('operationById', id) ?? null,
+    purge: (limit, until) => purge(ctx, limit, until),
   };
 }

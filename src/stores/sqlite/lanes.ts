@@ -1,4 +1,4 @@
-import type { Lease } from '../../domain/lane.ts';
+import { SPEAKING, type Lease } from '../../domain/lane.ts';
 import { LOST } from '../commands.ts';
 import { clip, fence, taken, waitMs, type Context } from './context.ts';
 
@@ -37,7 +37,7 @@ export function release(ctx: Context, lease: Lease, how: Release): 'released' | 
 function readyAt(ctx: Context, lease: Lease, park: { head: HeadRow; parkMs: number }): number {
   const now = ctx.now();
   const { head } = park;
-  if (head.kind === 'turn' && taken(ctx, lease.laneId, head.owner_epoch)) return 0;
+  if (SPEAKING.has(head.kind) && taken(ctx, lease.laneId, head.owner_epoch)) return 0;
   const wait = Math.max(park.parkMs, waitMs(head, now));
   return wait > 0 ? clip(now + wait, now) : 0;
 }

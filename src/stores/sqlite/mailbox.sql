@@ -7,9 +7,6 @@ insert into conversation (id, org_id, channel_id, external_id, locale, doubt, cr
 -- name: touchConversation
 update conversation set doubt = max(doubt, ?2), locale = coalesce(?3, locale) where id = ?1
 
--- name: lastMessage
-select direction, author, text, accepted_at, withdrawn, ending, ending_reason from message where conversation_id = ?1 and id >= ?2 order by rowid desc limit 1
-
 -- name: insertMessage
 insert into message (id, org_id, channel_id, conversation_id, direction, external_id, author, text, attachments, sent_at, received_at,
   verified_at, accepted_at, verdict, seq, ending, ending_reason, ended_at, withdrawn)
@@ -52,11 +49,49 @@ update lane set ready_at = 0 where last_seq > done_seq and ready_at > 0 and read
 update lane set ready_at = 0 where last_seq > done_seq and ready_at > 0
   and (ready_at > ?1 + ?2 or (lease_owner is not null and lease_until > ?1 + lease_ms))
 
--- name: readyLanes
-select id, org_id, epoch from lane where last_seq > done_seq and ready_at = 0 order by priority, rank
+-- name: readyHeads
+with recursive head (id, org_id, priority, rank) as (
+  select id, org_id, priority, rank from (
+    select id, org_id, priority, rank from lane where last_seq > done_seq and ready_at = 0 order by org_id, priority, rank, id limit 1
+  )
+  union all
+  select lane.id, lane.org_id, lane.priority, lane.rank from head join lane on lane.id = (
+    select l.id from lane l where l.last_seq > l.done_seq and l.ready_at = 0 and l.org_id > head.org_id order by l.org_id, l.priority, l.rank, l.id limit 1
+  )
+)
+select id, org_id, priority, rank from head
+
+-- name: readyAfter
+select id, org_id, priority, rank from lane
+where last_seq > done_seq and ready_at = 0 and org_id = ?1 and (priority, rank, id) > (?2, ?3, ?4) order by priority, rank, id limit ?5
 
 -- name: readyLane
-select id, org_id, epoch from lane where id = ?1 and last_seq > done_seq and ready_at = 0
+select id, org_id, priority, rank from lane where id = ?1 and last_seq > done_seq and ready_at = 0
+
+-- name: channelOf
+select channel_id from conversation where id = ?1
+
+-- name: setAside
+update lane set ready_at = -1 where id = ?1
+
+-- name: noteAside
+insert into aside (channel_id, priority, rank, lane_id) values (?1, ?2, ?3, ?4) on conflict do nothing
+
+-- name: asideChannels
+with recursive channel (id) as (
+  select min(channel_id) from aside
+  union all
+  select (select min(channel_id) from aside where channel_id > channel.id) from channel where channel.id is not null
+)
+select id as channel_id from channel where id is not null
+
+-- name: readyAgain
+update lane set ready_at = 0 where ready_at = -1 and id in (
+  select lane_id from aside where channel_id = ?1 order by priority, rank, lane_id limit ?2)
+
+-- name: forgetAside
+delete from aside where (channel_id, priority, rank, lane_id) in (
+  select channel_id, priority, rank, lane_id from aside where channel_id = ?1 order by priority, rank, lane_id limit ?2)
 
 -- name: liveLeases
 select org_id, count(*) as held from lane where lease_owner is not null and lease_until > ?1 and lease_until <= ?1 + lease_ms
@@ -64,9 +99,6 @@ group by org_id
 
 -- name: takeLane
 update lane set lease_owner = ?2, lease_until = ?3, lease_ms = ?4, ready_at = ?3, epoch = epoch + 1 where id = ?1
-
--- name: anyReady
-select 1 as yes from lane where last_seq > done_seq and ready_at = 0 limit 1
 
 -- name: nextReady
 select min(ready_at) as at from lane where last_seq > done_seq and ready_at > 0
@@ -100,9 +132,10 @@ update job set state = 'running', attempts = attempts + 1, started_at = ?3 where
 -- name: turnMessage
 select id, external_id, author, text, attachments, sent_at, withdrawn from message where id = ?1
 
+-- What has no ending yet waits for a turn of its own, whatever its id says: ids of messages that arrived together need not be in the lane's order.
 -- name: history
 select id, direction, text, sent_at from message
-where conversation_id = ?1 and (id < ?2 or direction = 'outbound') and withdrawn = 0 and (ending is null or ending <> 'suppressed') order by id desc limit ?3
+where conversation_id = ?1 and withdrawn = 0 and (direction = 'outbound' or (id < ?2 and ending <> 'suppressed')) order by id desc limit ?3
 
 -- name: retryJob
 update job set state = 'retryable', not_before = ?3, error = ?4 where lane_id = ?1 and seq = ?2

@@ -19,6 +19,27 @@ select part, state, tries, ambiguous, started_at as startedAt, ended_at as ended
 select id, direction, text, sent_at as sentAt, ending from message
 where conversation_id = ?1 and not (verdict = 'withdrawn' and ending is null) order by id desc limit ?2
 
+-- name: load
+with due as (
+  select id, org_id, done_seq, ready_at from lane where last_seq > done_seq and ready_at = 0
+  union all
+  select id, org_id, done_seq, ready_at from lane where last_seq > done_seq and ready_at > 0 and ready_at <= ?1
+), waiting as (
+  select id, done_seq, ready_at from due
+  where not exists (select 1 from pause where scope = 'all' or (scope = 'org' and pause.id = due.org_id)
+    or (scope = 'channel' and pause.id = (select channel_id from conversation where conversation.id = due.id))) limit ?2
+)
+select
+  (select count(*) from waiting) as waiting,
+  (select count(*) from lane where last_seq > done_seq and ready_at > ?1 and lease_owner is not null) as active,
+  (select min(max(job.created_at, job.not_before, waiting.ready_at)) from waiting join job on job.lane_id = waiting.id and job.seq > waiting.done_seq
+    where job.state in ('scheduled', 'available', 'running', 'retryable') and job.not_before <= ?1) as since
+
+-- name: serviceTimes
+select turn.settled_at - job.started_at as ms
+from turn join job on job.lane_id = turn.lane_id and job.seq = json_extract(turn.members, '$[0]')
+where turn.settled_at is not null and job.started_at is not null order by turn.id desc limit 100
+
 -- name: pruneBodies
 update message set text = '', attachments = null where rowid in (select rowid from message
   where id >= ?1 and id < ?2 and text <> '' and (ending is not null or direction = 'outbound')

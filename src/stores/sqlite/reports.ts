@@ -1,5 +1,7 @@
 import { instantPrefix, jobId, type LaneId } from '../../domain/ids.ts';
-import type { MessageRecord, QueueCounts, Reports } from '../../ports/reports.ts';
+import { medianOf } from '../../domain/median.ts';
+import { LOAD_MOST } from '../../ports/reports.ts';
+import type { Load, MessageRecord, QueueCounts, Reports } from '../../ports/reports.ts';
 import type { Commands } from '../commands.ts';
 import type { Context } from './context.ts';
 
@@ -113,6 +115,18 @@ function oldestWaitingMs(ctx: Context): number {
   return at === null ? 0 : Math.max(0, now - at);
 }
 
+function load(ctx: Context): Load {
+  const now = ctx.now();
+  const row = ctx.q.one<{ waiting: number; active: number; since: number | null }>('load', now, LOAD_MOST);
+  const times = ctx.q.all<{ ms: number }>('serviceTimes').map(({ ms }) => ms);
+  return {
+    waiting: row?.waiting ?? 0,
+    active: row?.active ?? 0,
+    oldestWaitingMs: Math.max(0, now - (row?.since ?? now)),
+    serviceMs: medianOf(times),
+  };
+}
+
 type Before = Parameters<Reports['prune']>[0];
 
 /** Up to where every body that may go has gone, so that each look need not pass over all the empty ones again. */
@@ -140,6 +154,8 @@ function prune(ctx: Context, swept: Swept, what: { before: Before; limit: number
     ctx.q.run('pruneTurns', turn(before.identities), limit) +
     ctx.q.run('pruneOrphanSends', turn(before.identities), limit) +
     ctx.q.run('pruneAttempts', before.identities, limit) +
+    ctx.q.run('pruneOperations', before.identities, limit) +
+    ctx.q.run('pruneKeys', before.identities, limit) +
     ctx.q.run('pruneMessages', msg(before.identities), limit) +
     ctx.q.run('pruneLanes', lane(before.identities), limit)
   );
@@ -152,6 +168,7 @@ export function reportCommands(ctx: Context): Commands<Reports> {
     messages: (conversationId, limit) => ctx.q.all('conversationMessages', conversationId, limit),
     counts: () => counts(ctx),
     oldestWaitingMs: () => oldestWaitingMs(ctx),
+    load: () => load(ctx),
     prune: (before, limit) => prune(ctx, swept, { before, limit }),
   };
 }

@@ -1,5 +1,5 @@
 import { jobId } from '../../../src/domain/ids.ts';
-import type { DeadLetter, DeadLetterFilter, DeadLetters, Operations, RetryResult } from '../../../src/ports/dead-letters.ts';
+import type { DeadLetter, DeadLetterFilter, DeadLetters, RetryResult } from '../../../src/ports/dead-letters.ts';
 import type { Commands } from '../../../src/stores/commands.ts';
 import { conversationOf, jobOf, pushJob } from './state.ts';
 import type { JobRow, LaneRow, State } from './state.ts';
@@ -22,18 +22,19 @@ export function deadLetters(state: State): Commands<DeadLetters> {
       for (const { reason } of jobs) byReason[reason ?? ''] = (byReason[reason ?? ''] ?? 0) + 1;
       return { total: jobs.length, oldestAt: jobs.length > 0 ? Math.min(...jobs.map((job) => job.endedAt ?? 0)) : null, byReason };
     },
-    ids: (after, limit) => {
+    ids: (after, limit, until) => {
       const from = after ? jobOf(state, after) : undefined;
       return letters(state, {})
         .sort(byPlace)
-        .filter((job) => !from || byPlace(job, from) > 0)
+        .filter((job) => (job.endedAt ?? 0) <= until && (!from || byPlace(job, from) > 0))
         .slice(0, limit)
         .map(idOf);
     },
     retry: (id) => retry(state, id),
     discard: (id) => discard(jobOf(state, id)),
-    purge: (limit) =>
+    purge: (limit, until) =>
       letters(state, {})
+        .filter((job) => (job.endedAt ?? 0) <= until)
         .sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0) || byPlace(a, b))
         .slice(0, limit)
         .filter(discard).length,
@@ -117,22 +118,4 @@ function continueTurn(state: State, job: JobRow, again: JobRow): void {
   turn.ownerEpoch = again.ownerEpoch;
   turn.members.push(again.seq);
   again.turnId = turn.id;
-}
-
-/** Long operations, as somebody who started one wants to see them. */
-export function operations(state: State): Commands<Operations> {
-  return {
-    start: ({ id, kind, total }) => {
-      const now = state.clock.now();
-      if (!state.operations.has(id)) state.operations.set(id, { id, kind, state: 'running', total, done: 0, failed: 0, createdAt: now, updatedAt: now });
-    },
-    progress: (id, change) => {
-      const operation = state.operations.get(id);
-      if (operation) Object.assign(operation, change, { updatedAt: state.clock.now() });
-    },
-    get: (id) => {
-      const operation = state.operations.get(id);
-      return operation ? { ...operation } : null;
-    },
-  };
 }

@@ -1,3 +1,4 @@
+import { sharesOf, startOf } from '../../../src/domain/fair-share.ts';
 import type { Conversation } from '../../../src/domain/conversation.ts';
 import type { JobId, LaneId, OrgId } from '../../../src/domain/ids.ts';
 import { jobId, laneOf } from '../../../src/domain/ids.ts';
@@ -5,10 +6,13 @@ import type { NewJob, OpenJob } from '../../../src/domain/job.ts';
 import { MAX_PARK_MS } from '../../../src/domain/lane.ts';
 import type { Lease, OpenLane } from '../../../src/domain/lane.ts';
 import { cleanText } from '../../../src/domain/message.ts';
-import type { Verdict } from '../../../src/domain/verdict.ts';
+import { MAY_NOTIFY, type Verdict } from '../../../src/domain/verdict.ts';
 import type { Amendment, Appended, Arrival, ClaimRequest, ClaimResult, Mailbox } from '../../../src/ports/mailbox.ts';
 import { LOST } from '../../../src/stores/commands.ts';
 import type { Commands } from '../../../src/stores/commands.ts';
+import { isAllPaused, isPaused } from './controls.ts';
+import { govern, isDueToBeSaid } from './govern.ts';
+import { jobOfKey } from './jobs.ts';
 import { storedTurn } from './ledger.ts';
 import {
   conversationOf, endMessage, ensureConversation, ensureLane, fenced, findMessage, isLeased, isReady, logAttempt, openJobs, pushJob, readyInMs,
@@ -34,7 +38,10 @@ export function mailboxEntry(state: State): Half {
 }
 
 /** A delayed job for a conversation waits in its own lane, as the `promote` job that will append it. */
-function addJob(state: State, job: NewJob & { orgId: OrgId; laneId: LaneId }): { jobId: JobId; laneId: LaneId } {
+function addJob(state: State, job: NewJob & { orgId: OrgId; laneId: LaneId }): { jobId: JobId; laneId: LaneId; isNew: boolean } {
+  const known = jobOfKey(state, job);
+  if (known) return { jobId: jobId(known.laneId, known.seq), laneId: known.laneId, isNew: false };
+  if (job.key !== undefined) state.keys.set(job.key, job.laneId);
   const delay = job.inMs ?? 0;
   const isDelayed = delay > 0;
   const target = job.conversationId;
@@ -45,7 +52,7 @@ function addJob(state: State, job: NewJob & { orgId: OrgId; laneId: LaneId }): {
     kind: target && isDelayed ? 'promote' : job.kind, payload, messageId: null, priority: job.priority ?? 0,
     ...(isDelayed ? { state: 'scheduled' as const, notBefore: state.clock.now() + delay } : {}),
   });
-  return { jobId: jobId(lane.id, row.seq), laneId: lane.id };
+  return { jobId: jobId(lane.id, row.seq), laneId: lane.id, isNew: true };
 }
 
 function append(state: State, arrival: Arrival): Appended {
@@ -56,14 +63,16 @@ function append(state: State, arrival: Arrival): Appended {
   conversation.doubt ||= arrival.doubt;
   const verdict = govern(state, conversation, arrival);
   const message = storeMessage(state, conversation, arrival, verdict);
+  const lane = ensureLane(state, laneOf(conversation.id), { orgId: conversation.orgId, conversationId: conversation.id });
+  const { notice, work = 'turn' } = arrival;
+  const isSaid = notice !== undefined && MAY_NOTIFY.has(verdict) && isDueToBeSaid(state, conversation, notice);
+  if (isSaid) pushJob(state, lane, { kind: 'notice', payload: { text: cleanText(notice.text) }, messageId: null });
   const isOpen = verdict === 'accepted' || verdict === 'deferred';
   if (isOpen) {
-    const lane = ensureLane(state, laneOf(conversation.id), { orgId: conversation.orgId, conversationId: conversation.id });
-    const deferred = verdict === 'deferred';
-    const due = deferred ? { state: 'scheduled' as const, notBefore: state.clock.now() + arrival.deferMs } : {};
-    pushJob(state, lane, { kind: 'turn', payload: null, messageId: message.id, ...due }, arrival.debounceMs);
+    const due = verdict === 'deferred' ? { state: 'scheduled' as const, notBefore: state.clock.now() + arrival.deferMs } : {};
+    pushJob(state, lane, { kind: work, payload: null, messageId: message.id, ...due }, arrival.debounceMs);
   } else endMessage(state, message.id, 'suppressed', verdict);
-  return { verdict, conversationId: conversation.id, messageId: message.id, laneId: laneOf(conversation.id), wake: isOpen };
+  return { verdict, conversationId: conversation.id, messageId: message.id, laneId: laneOf(conversation.id), wake: isOpen || isSaid };
 }
 
 /** A repeated delivery changes nothing, unless it is what a tombstone waited for. */
@@ -74,23 +83,6 @@ function again(state: State, known: MessageRow, arrival: Arrival): Appended {
   Object.assign(known, { author, sentAt, arrived: true });
   endMessage(state, known.id, 'suppressed', 'withdrawn');
   return { verdict: 'withdrawn', ...ids };
-}
-
-function govern(state: State, conversation: Conversation, arrival: Arrival): Verdict {
-  if (arrival.refused) return arrival.refused;
-  if (conversation.owner === 'human') return 'human_owns';
-  if (repeatsText(state, conversation, arrival)) return 'duplicate_text';
-  return arrival.deferMs > 0 ? 'deferred' : 'accepted';
-}
-
-function repeatsText(state: State, conversation: Conversation, arrival: Arrival): boolean {
-  if (arrival.duplicateWindowMs <= 0) return false;
-  const past = [...state.messages.values()].filter((each) => each.conversationId === conversation.id && each.arrived);
-  const last = past.sort((a, b) => b.position - a.position)[0];
-  if (!last || last.direction === 'outbound' || last.position < (state.repeatableFrom.get(conversation.id) ?? 0)) return false;
-  if (last.ending === 'dead' || (last.ending === 'suppressed' && last.endingReason !== 'duplicate_text')) return false;
-  const recent = Math.abs(state.clock.now() - last.acceptedAt) < arrival.duplicateWindowMs;
-  return recent && last.text !== '' && last.author === cleanText(arrival.message.author) && last.text === cleanText(arrival.message.text);
 }
 
 function bodyOf({ message, receivedAt, verifiedAt }: Arrival) {
@@ -140,30 +132,49 @@ function liveOf(state: State, orgId: LaneRow['orgId'], now: number): LaneRow[] {
   return [...state.lanes.values()].filter((lane) => lane.orgId === orgId && isLeased(lane, now));
 }
 
-function claim(state: State, request: ClaimRequest): ClaimResult {
+/** Ready lanes of orgs that are neither paused nor full, those of an org in its own order. */
+function claimable(state: State, { share, only }: ClaimRequest): LaneRow[] {
   const now = state.clock.now();
-  const wanted = request.only ? new Set(request.only) : null;
-  for (const lane of state.lanes.values()) if (lane.readyAt > now + MAX_PARK_MS) lane.readyAt = 0;
-  const free = [...state.lanes.values()]
-    .filter((lane) => hasWork(lane) && !isLeased(lane, now) && isReady(lane, now) && (!wanted || wanted.has(lane.id)))
+  const shareOf = sharesOf(share);
+  const isFull = (orgId: OrgId, cap: number): boolean => cap > 0 && liveOf(state, orgId, now).length >= cap;
+  return [...state.lanes.values()]
+    .filter((lane) => hasWork(lane) && !isLeased(lane, now) && isReady(lane, now) && !isPaused(state, lane) && (!only || only.includes(lane.id)))
+    .filter((lane) => !isFull(lane.orgId, shareOf(lane.orgId).cap))
     .sort((a, b) => a.priority - b.priority || a.rank - b.rank || (a.id < b.id ? -1 : 1));
-  const claimed: ClaimResult['claimed'] = [];
-  for (const lane of free) {
-    if (claimed.length >= request.limit) break;
-    if (request.share.cap > 0 && liveOf(state, lane.orgId, now).length >= request.share.cap) continue;
-    take(state, lane, request);
-    claimed.push({ lease: { laneId: lane.id, orgId: lane.orgId, epoch: lane.epoch }, open: openLane(state, lane) });
-  }
-  return { claimed, nextInMs: nextInMs(state, claimed.length >= request.limit) };
 }
 
-function take(state: State, lane: LaneRow, request: ClaimRequest): void {
+/** The lane that starts first in virtual time, when its org was given `taken` by this claim already; of several the eldest. */
+function nextLane(state: State, request: ClaimRequest, taken: readonly OrgId[]): LaneRow | undefined {
+  const shareOf = sharesOf(request.share);
+  const start = ({ orgId }: LaneRow): number => startOf(shareOf(orgId), request.share.now, taken.filter((each) => each === orgId).length);
+  const heads = [...Map.groupBy(claimable(state, request), (lane) => lane.orgId).values()].map((lanes) => lanes[0] as LaneRow);
+  return heads.sort((a, b) => start(a) - start(b) || a.rank - b.rank || (a.id < b.id ? -1 : 1))[0];
+}
+
+function claim(state: State, request: ClaimRequest): ClaimResult {
+  const now = state.clock.now();
+  for (const lane of state.lanes.values()) if (lane.readyAt > now + MAX_PARK_MS) lane.readyAt = 0;
+  if (isAllPaused(state)) return { claimed: [], nextInMs: null };
+  const claimed: ClaimResult['claimed'] = [];
+  const taken: OrgId[] = [];
+  let lane = nextLane(state, request, taken);
+  for (; lane && claimed.length < request.limit; lane = nextLane(state, request, taken)) {
+    const stalled = take(state, lane, request);
+    taken.push(lane.orgId);
+    claimed.push({ lease: { laneId: lane.id, orgId: lane.orgId, epoch: lane.epoch }, open: openLane(state, lane), stalled });
+  }
+  return { claimed, nextInMs: lane ? 0 : nextInMs(state) };
+}
+
+function take(state: State, lane: LaneRow, request: ClaimRequest): number[] {
   lane.owner = request.owner;
   lane.readyAt = 0;
   lane.leaseMs = request.leaseMs;
   lane.leaseUntil = state.clock.now() + request.leaseMs;
   lane.epoch += 1;
-  blameTheDead(state, openJobs(lane).filter((job) => job.state === 'running' && !job.turnId));
+  const running = openJobs(lane).filter((job) => job.state === 'running' && !job.turnId);
+  blameTheDead(state, running);
+  return running.map(({ seq }) => seq);
 }
 
 /** Jobs left running are a dead worker's: guilt is certain only when one ran alone. */
@@ -177,11 +188,10 @@ function blameTheDead(state: State, running: JobRow[]): void {
   }
 }
 
-/** 0 when the limit left lanes behind that may run now. Lanes that only their org's cap holds back wait for its leases to end. */
-function nextInMs(state: State, isLimited: boolean): number | null {
+/** Until the next lease ends or the next wait is over. What only a cap or a pause holds back waits for that. */
+function nextInMs(state: State): number | null {
   const now = state.clock.now();
   const lanes = [...state.lanes.values()].filter(hasWork);
-  if (isLimited && lanes.some((lane) => !isLeased(lane, now) && isReady(lane, now))) return 0;
   const waits = lanes.flatMap((lane) => (isLeased(lane, now) ? [lane.leaseUntil - now] : isReady(lane, now) ? [] : [lane.readyAt - now]));
   return waits.length > 0 ? Math.min(...waits) : null;
 }

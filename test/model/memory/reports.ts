@@ -1,8 +1,10 @@
 import { jobId } from '../../../src/domain/ids.ts';
-import type { MessageRecord, QueueCounts, Reports } from '../../../src/ports/reports.ts';
+import { medianOf } from '../../../src/domain/median.ts';
+import type { Load, MessageRecord, QueueCounts, Reports } from '../../../src/ports/reports.ts';
 import type { Commands } from '../../../src/stores/commands.ts';
+import { isAllPaused, isPaused } from './controls.ts';
 import { isEnded, readyInMs } from './state.ts';
-import type { JobRow, MessageRow, SendRow, State, TurnRow } from './state.ts';
+import type { JobRow, LaneRow, MessageRow, SendRow, State, TurnRow } from './state.ts';
 
 /** Read-only views, and pruning. */
 export function reports(state: State): Commands<Reports> {
@@ -28,8 +30,25 @@ export function reports(state: State): Commands<Reports> {
       const waiting = allJobs().filter((job) => !isEnded(job) && job.state !== 'running' && readyInMs(job, now) === 0);
       return Math.max(0, ...waiting.map((job) => now - job.createdAt));
     },
+    load: () => load(state),
     prune: (before, limit) => prune(state, before, limit),
   };
+}
+
+function load(state: State): Load {
+  const now = state.clock.now();
+  const open = [...state.lanes.values()].filter((lane) => lane.lastSeq > lane.doneSeq);
+  const isHeld = (lane: LaneRow): boolean => lane.owner !== null && lane.leaseUntil > now;
+  const dueAt = (lane: LaneRow): number => (lane.owner === null ? lane.readyAt : lane.leaseUntil);
+  const waiting = isAllPaused(state) ? [] : open.filter((lane) => dueAt(lane) <= now && !isPaused(state, lane));
+  const since = waiting.flatMap((lane) => [...lane.jobs.values()].filter((job) => !isEnded(job) && job.notBefore <= now).map((job) => Math.max(job.createdAt, job.notBefore, dueAt(lane))));
+  const turns = [...state.turns.values()].filter((turn) => turn.settled);
+  const times = turns.slice(-100).flatMap((turn) => {
+    const job = state.lanes.get(turn.laneId)?.jobs.get(turn.members[0] as number);
+    return job?.endedAt != null && job.startedAt !== null ? [job.endedAt - job.startedAt] : [];
+  });
+  const oldestWaitingMs = Math.max(0, ...since.map((at) => now - at));
+  return { waiting: waiting.length, active: open.filter(isHeld).length, oldestWaitingMs, serviceMs: medianOf(times) };
 }
 
 function record(message: MessageRow, job: JobRow | undefined, turn: TurnRow | undefined): MessageRecord {

@@ -4,10 +4,11 @@ import type { ChannelId, ConversationId, JobId, LaneId, MessageId, NewId, OrgId,
 import { jobAddress, laneOf } from '../../../src/domain/ids.ts';
 import type { JobKind, JobState } from '../../../src/domain/job.ts';
 import type { Lease } from '../../../src/domain/lane.ts';
-import { MAX_PARK_MS } from '../../../src/domain/lane.ts';
+import { MAX_PARK_MS, SPEAKING } from '../../../src/domain/lane.ts';
 import type { Attachment, DeadReason, Direction, Ending } from '../../../src/domain/message.ts';
 import type { Send, TurnKind, Usage } from '../../../src/domain/turn.ts';
-import type { Operation } from '../../../src/ports/dead-letters.ts';
+import type { EngineMode, Pause } from '../../../src/ports/controls.ts';
+import type { Operation } from '../../../src/ports/operations.ts';
 
 export interface LaneRow {
   id: LaneId;
@@ -54,6 +55,7 @@ export interface JobRow {
   error: string | null;
   reason: string | null;
   retryOf: JobId | null;
+  progress: { done: number; total: number } | null;
   retriedAs: JobId | null;
   /** Dead, and neither retried nor discarded. */
   letter: boolean;
@@ -114,6 +116,16 @@ export interface TurnRow {
   settled: { ending: Ending; reason: string } | null;
 }
 
+export interface OperationRow extends Omit<Operation, 'state'> {
+  state: Exclude<Operation['state'], 'interrupted'>;
+  params: unknown;
+  cursor: unknown;
+  stumbles: number;
+  owner: string | null;
+  leaseUntil: number;
+  epoch: number;
+}
+
 export interface State {
   clock: Clock;
   newId: NewId;
@@ -122,16 +134,25 @@ export interface State {
   messages: Map<MessageId, MessageRow>;
   turns: Map<TurnId, TurnRow>;
   cursors: Map<ChannelId, number>;
-  operations: Map<string, Operation>;
+  operations: Map<string, OperationRow>;
+  /** What jobs were added about: the lane of each. */
+  keys: Map<string, LaneId>;
+  /** By scope and id. */
+  pauses: Map<string, Pause>;
+  engineMode: EngineMode | null;
   positions: number;
   /** By conversation, the position from which on a text can be repeated: what was amended before is not there to repeat. */
   repeatableFrom: Map<ConversationId, number>;
+  breakers: Map<string, { until: number; opened: number; probeUntil: number }>;
+  /** When something of a topic was said last, by conversation and topic. */
+  notices: Map<string, number>;
 }
 
 export function emptyState(clock: Clock, newId: NewId): State {
   return {
     clock, newId, positions: 0,
-    lanes: new Map(), conversations: new Map(), messages: new Map(), turns: new Map(), cursors: new Map(), operations: new Map(), repeatableFrom: new Map(),
+    lanes: new Map(), conversations: new Map(), messages: new Map(), turns: new Map(), cursors: new Map(), operations: new Map(), keys: new Map(), repeatableFrom: new Map(), notices: new Map(), breakers: new Map(),
+    pauses: new Map(), engineMode: null,
   };
 }
 
@@ -198,7 +219,7 @@ export function conversationOf(state: State, lane: LaneRow): Conversation | null
 /** A person took over since the job was appended. */
 export function isTakenJob(state: State, lane: LaneRow, job: JobRow): boolean {
   const conversation = conversationOf(state, lane);
-  if (job.kind !== 'turn' || !conversation) return false;
+  if (!SPEAKING.has(job.kind) || !conversation) return false;
   return conversation.owner !== 'bot' || conversation.ownerEpoch !== job.ownerEpoch;
 }
 
@@ -253,7 +274,7 @@ export function pushJob(state: State, lane: LaneRow, job: JobFields, debounceMs 
   const row: JobRow = {
     laneId: lane.id, seq: lane.lastSeq, orgId: lane.orgId, state: 'available', attempts: 0, crashes: 0, suspect: false, notBefore: 0,
     priority: 0, ownerEpoch: conversationOf(state, lane)?.ownerEpoch ?? 0, turnId: null, createdAt: now, startedAt: null,
-    endedAt: null, error: null, reason: null, retryOf: null, retriedAs: null, letter: false, log: [], ...job,
+    endedAt: null, error: null, reason: null, retryOf: null, progress: null, retriedAs: null, letter: false, log: [], ...job,
   };
   lane.jobs.set(row.seq, row);
   if (wasIdle) {

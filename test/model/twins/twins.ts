@@ -3,6 +3,7 @@ import type { ChannelId, ConversationId, JobId, MessageId, NewId, OrgId, TurnId 
 import type { OpenJob, Outcome } from '../../../src/domain/job.ts';
 import type { Claimed, Lease, OpenLane } from '../../../src/domain/lane.ts';
 import type { StoredTurn } from '../../../src/domain/turn.ts';
+import type { PauseTarget } from '../../../src/ports/controls.ts';
 import type { PartEnd } from '../../../src/ports/ledger.ts';
 import type { Appended, Arrival, Begun, ClaimResult } from '../../../src/ports/mailbox.ts';
 import type { Store } from '../../../src/ports/store.ts';
@@ -10,7 +11,12 @@ import type { TestClock } from '../../conformance/scene.ts';
 import type { Command } from './command.ts';
 
 const ORG = 'org_a' as OrgId;
-const CHANNEL = 'chn_a' as ChannelId;
+/** Where a conversation is: the last of them belongs to another org. */
+const placeOf = (conversation: number): { orgId: OrgId; channelId: ChannelId } =>
+  conversation === 2 ? { orgId: 'org_b' as OrgId, channelId: 'chn_b' as ChannelId } : { orgId: ORG, channelId: 'chn_a' as ChannelId };
+const PAUSES: PauseTarget[] = [
+  { scope: 'all' }, { scope: 'org', orgId: ORG }, { scope: 'channel', channelId: placeOf(0).channelId }, { scope: 'channel', channelId: placeOf(2).channelId },
+];
 const LEASE_MS = 30_000;
 const MAX_TRIES = 2;
 const LIMITS = { maxAttempts: 3, maxCrashes: 2, history: 6 };
@@ -23,7 +29,7 @@ const ENDS: Record<'again' | 'failed' | 'unknown' | 'ambiguous', PartEnd> = {
   unknown: { state: 'unknown', error: 'gone' }, ambiguous: { state: 'ambiguous', error: 'timeout' },
 };
 
-type Ports = Pick<Store, 'mailbox' | 'ledger' | 'conversations' | 'deadLetters' | 'reports'>;
+type Ports = Pick<Store, 'mailbox' | 'ledger' | 'conversations' | 'deadLetters' | 'reports' | 'controls'>;
 type Outcomes = { value: unknown } | { error: string };
 
 /** Two stores that are asked the same and must answer the same. */
@@ -56,11 +62,14 @@ export class Twins {
         return this.#claim(command);
       case 'owner':
         return this.#owner(command);
+      case 'pause':
+      case 'resume':
+        return void (await this.#both((store) => store.controls[command.do](PAUSES[command.target] as PauseTarget)));
       case 'retry':
       case 'discard':
         return this.#letter(command);
       case 'purge':
-        return void (await this.#both((store) => store.deadLetters.purge(command.limit)));
+        return void (await this.#both((store) => store.deadLetters.purge(command.limit, Number.MAX_SAFE_INTEGER)));
       case 'turn':
       case 'attempt':
       case 'part':
@@ -79,6 +88,7 @@ export class Twins {
       await this.#both((store) => store.conversations.get(id));
       await this.#both(async (store) => (await store.reports.messages(id, 100)).filter((each) => each.direction === 'outbound' || this.#messages.has(each.id)).map(({ direction, text, ending }) => ({ direction, text, ending })));
     }
+    await this.#both((store) => store.controls.pauses());
     await this.#both((store) => store.deadLetters.stats());
     await this.#both((store) => store.reports.oldestWaitingMs());
     await this.#both(async (store) => (await store.deadLetters.list({}, { limit: 100 })).jobs.sort((a, b) => (a.jobId < b.jobId ? -1 : 1)));
@@ -100,8 +110,9 @@ export class Twins {
   async #arrive(c: Command & { do: 'arrive' }): Promise<void> {
     const now = this.#clock.now();
     const arrival: Arrival = {
-      orgId: ORG, channelId: CHANNEL, conversationId: this.#conversation(c.conversation), messageId: this.#newId('msg'), receivedAt: now, verifiedAt: now,
-      refused: c.refused, deferMs: c.deferMs, debounceMs: c.debounceMs, duplicateWindowMs: c.windowMs, doubt: false,
+      ...placeOf(c.conversation), conversationId: this.#conversation(c.conversation), messageId: this.#newId('msg'), receivedAt: now, verifiedAt: now,
+      refused: c.refused, work: c.work, maxOpen: c.maxOpen, ...(c.noticeSinceMs !== null && { notice: { topic: 'limited' as const, since: now - c.noticeSinceMs, text: 'enough' } }),
+      deferMs: c.deferMs, debounceMs: c.debounceMs, duplicateWindowMs: c.windowMs, doubt: false,
       message: {
         externalId: `x${c.external}`, conversation: `c${c.conversation}`, author: `a${c.author}`, text: `t${c.text}`, attachments: [], sentAt: now, locale: null,
       },
@@ -113,7 +124,7 @@ export class Twins {
   async #amend(c: Command & { do: 'amend' }): Promise<void> {
     const change = c.text === null ? ({ kind: 'withdraw' } as const) : ({ kind: 'edit', text: `edited ${c.text}` } as const);
     const ids = { conversationId: this.#conversation(c.conversation), messageId: this.#newId('msg') };
-    await this.#both((store) => store.mailbox.amend({ orgId: ORG, channelId: CHANNEL, ...ids, conversation: `c${c.conversation}`, externalId: `x${c.external}`, change }));
+    await this.#both((store) => store.mailbox.amend({ ...placeOf(c.conversation), ...ids, conversation: `c${c.conversation}`, externalId: `x${c.external}`, change }));
   }
 
   async #addJob(c: Command & { do: 'addJob' }): Promise<void> {
@@ -121,21 +132,21 @@ export class Twins {
     // A conversation that nobody has written to yet has no lane to append to.
     const conversationId = c.conversation === null ? undefined : this.#conversations.get(c.conversation);
     if (c.conversation !== null && !(conversationId && (await this.#stores[0].conversations.get(conversationId)))) return;
-    await this.#both((store) => store.mailbox.addJob({ kind: 'k', payload: { p: c.priority }, orgId: ORG, laneId, conversationId, inMs: c.inMs, priority: c.priority }));
+    await this.#both((store) => store.mailbox.addJob({ kind: 'k', payload: { p: c.priority }, orgId: placeOf(c.conversation ?? 0).orgId, laneId, conversationId, inMs: c.inMs, priority: c.priority }));
   }
 
   async #claim(c: Command & { do: 'claim' }): Promise<void> {
-    const result = (await this.#both((store) => store.mailbox.claim({ owner: `w${c.owner}`, limit: c.limit, leaseMs: LEASE_MS, share: { now: 0, cap: c.orgCap, orgs: [] } }))) as ClaimResult;
+    const result = (await this.#both((store) => store.mailbox.claim({ owner: `w${c.owner}`, limit: c.limit, leaseMs: LEASE_MS, share: { now: 1, cap: c.orgCap, orgs: c.of ? [{ orgId: ORG, ...c.of }] : [] } }))) as ClaimResult;
     this.#held = [...result.claimed.map((claimed: Claimed) => claimed.lease), ...this.#held].slice(0, 4);
   }
 
   async #owner(c: Command & { do: 'owner' }): Promise<void> {
-    const change = { orgId: ORG, channelId: CHANNEL, conversationId: this.#conversation(c.conversation), externalId: `c${c.conversation}`, owner: c.owner };
+    const change = { ...placeOf(c.conversation), conversationId: this.#conversation(c.conversation), externalId: `c${c.conversation}`, owner: c.owner };
     await this.#both((store) => store.conversations.setOwner({ ...change, at: this.#clock.now() - c.lateMs }));
   }
 
   async #letter(c: Command & { do: 'retry' | 'discard' }): Promise<void> {
-    const ids = (await this.#both((store) => store.deadLetters.ids(null, 10))) as JobId[];
+    const ids = (await this.#both((store) => store.deadLetters.ids(null, 10, Number.MAX_SAFE_INTEGER))) as JobId[];
     const id = ids[c.letter % Math.max(1, ids.length)];
     if (!id) return;
     if (c.do === 'discard') return void (await this.#both((store) => store.deadLetters.discard(id)));

@@ -115,7 +115,7 @@ async function retryAll(world: World): Promise<void> {
 
 /** An operator discards every dead letter. */
 export function purge(at: number): Event {
-  return { name: 'purge', at, when: (world) => letters(world).length > 0, fire: (world) => void world.execute('deadLetters', 'purge', [100]) };
+  return { name: 'purge', at, when: (world) => letters(world).length > 0, fire: (world) => void world.execute('deadLetters', 'purge', [100, Number.MAX_SAFE_INTEGER]) };
 }
 
 /** The sender withdraws a message, perhaps before it arrived. */

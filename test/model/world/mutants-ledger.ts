@@ -181,9 +181,9 @@ export const LEDGER_MUTATIONS = {
   /** Purging forgets the message. */
   purgeKeepsId: ({ state, commands }) => ({
     deadLetters: {
-      purge: (limit) => {
+      purge: (limit, until) => {
         for (const id of [...state.messages.values()].filter((each) => each.ending === 'dead').map((each) => each.id)) state.messages.delete(id);
-        return commands.deadLetters.purge(limit);
+        return commands.deadLetters.purge(limit, until);
       },
     },
   }),

@@ -1,4 +1,5 @@
 import type { TurnId } from '../../../src/domain/ids.ts';
+import type { TurnKind } from '../../../src/domain/turn.ts';
 import type { Channel, OutgoingPart, Resolution, SendResult } from '../../../src/ports/channel.ts';
 import type { TurnRow } from '../memory/state.ts';
 import type { Process } from './process.ts';
@@ -18,7 +19,7 @@ export interface Shown {
   key: string;
   turnId: TurnId;
   part: number;
-  kind: 'answer' | 'apology';
+  kind: TurnKind;
   /** External ids of the messages that the reply was computed from, or that the apology is for. */
   covers: string[];
   /** Acceptance order of the newest of them. */

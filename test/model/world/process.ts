@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../../src/domain/clock.ts';
 import { ResponderError } from '../../../src/domain/errors.ts';
 import type { Engine } from '../../../src/ports/engine.ts';
+import type { Gate } from '../../../src/ports/gate.ts';
 import type { Question, Answer } from '../../../src/ports/responder.ts';
 import type { Telemetry } from '../../../src/ports/telemetry.ts';
 import { createLocalEngine } from '../../../src/engines/local/index.ts';
@@ -11,6 +12,7 @@ import type { TurnPolicy, WorkDeps, WorkSettings } from '../../../src/work/index
 import { MAX_ATTEMPTS, MAX_CRASHES, MAX_TRIES, TTL_MS } from './settings.ts';
 import type { World } from './world.ts';
 
+const OPEN_GATE: Gate = { name: 'open', enter: async () => ({ kind: 'go', pass: { leave: () => undefined } }) };
 const MODEL_MS = 2_000;
 const SLOW_MS = 25_000;
 
@@ -37,7 +39,8 @@ export class Process {
     const { mailbox, ledger, conversations } = portsOf((port, method, args) => world.store(this, port, method, args));
     const telemetry = telemetryOf(world, name);
     const deps: WorkDeps = {
-      mailbox, ledger, conversations, clock: this.#clock, newId: world.newId, telemetry, handlers: { note: async () => undefined },
+      mailbox, ledger, conversations, clock: this.#clock, newId: world.newId, telemetry, handler: (kind) => (kind === 'note' ? async () => undefined : undefined),
+      jobs: { progress: async () => {} }, events: { emit: () => {} },
       policy: () => this.#policy(), examine: async () => {}, turnEnded: () => {}, wake: (laneId) => world.wake(laneId),
     };
     const { slots = 1, orgCap = 0, mutation } = world.config;
@@ -79,7 +82,7 @@ export class Process {
   #policy(): TurnPolicy {
     return {
       channel: this.#world.platform.channelOf(this), responder: { name: 'model', respond: (question, signal) => this.#respond(question, signal) },
-      strategy: this.#world.config.strategy ?? 'coalesce', debounceMs: this.#world.config.debounceMs ?? 0, debounceMaxMs: 4_000, locale: 'en',
+      strategy: this.#world.config.strategy ?? 'coalesce', debounceMs: this.#world.config.debounceMs ?? 0, debounceMaxMs: 4_000, locale: 'en', onLoop: 'answer', askGate: null, sendGate: OPEN_GATE,
     };
   }
 

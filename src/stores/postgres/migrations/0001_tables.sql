@@ -19,7 +19,8 @@ create table chasqui.conversation (
 create unique index conversation_external on chasqui.conversation (channel_id, external_id);
 
 -- epoch: raised by every claim and every release, so that whoever knows it holds the lane.
--- ready_at: null = nothing to do; 0 = may be claimed now; otherwise not before then. A claimed lane's is its lease_until.
+-- ready_at: null = nothing to do; 0 = may be claimed now; -1 = may run, but its channel was paused when a claim met it, see `aside`; otherwise
+-- not before then. A claimed lane's is its lease_until.
 create table chasqui.lane (
   id text collate "C" primary key,
   org_id text collate "C" not null,
@@ -33,9 +34,25 @@ create table chasqui.lane (
   lease_ms bigint not null default 0,
   epoch bigint not null default 0
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
-create index lane_ready on chasqui.lane (priority, rank) where ready_at = 0;
+create index lane_ready on chasqui.lane (org_id, priority, rank) where ready_at = 0;
 create index lane_waiting on chasqui.lane (ready_at) where ready_at > 0;
+create index lane_aside on chasqui.lane (id) where ready_at = -1;
 create index lane_leased on chasqui.lane (org_id) where lease_until > 0;
+
+-- Lanes at -1, each as it was met. A row may be left of a lane that its holder took back since.
+create table chasqui.aside (
+  channel_id text collate "C" not null,
+  priority bigint not null,
+  rank bigint not null,
+  lane_id text collate "C" not null,
+  primary key (channel_id, priority, rank, lane_id)
+);
+
+-- What operators stopped; `id` is empty for everything.
+create table chasqui.pause (scope text collate "C" not null, id text collate "C" not null, since bigint not null, primary key (scope, id));
+
+-- What operators decided for all processes.
+create table chasqui.control (name text collate "C" primary key, value text not null);
 
 -- to_kind, to_lane: what a `promote` job becomes, and where, when it is due.
 -- dead_at: when it died, while it is a dead letter. A column of its own, so that a change of state touches no index.
@@ -57,6 +74,8 @@ create table chasqui.job (
   error text,
   reason text,
   retry_of text collate "C",
+  progress_done bigint,
+  progress_total bigint,
   created_at bigint not null,
   started_at bigint,
   ended_at bigint,
@@ -65,6 +84,9 @@ create table chasqui.job (
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
 create index job_dead on chasqui.job (dead_at, lane_id, seq) where dead_at is not null;
 create unique index job_retry on chasqui.job (retry_of) where retry_of is not null;
+
+-- What jobs were added about: the lane of each, which is theirs alone.
+create table chasqui.job_key (key text collate "C" primary key, lane_id text collate "C" not null, created_at bigint not null);
 
 -- Attempts that did not end well. The one that did is the turn itself.
 create table chasqui.attempt (
@@ -144,8 +166,33 @@ create table chasqui.operation (
   total bigint not null,
   done bigint not null default 0,
   failed bigint not null default 0,
+  params text not null,
+  cursor text not null default 'null',
+  error text,
+  stumbles bigint not null default 0,
+  lease_owner text,
+  lease_until bigint not null default 0,
+  epoch bigint not null default 0,
   created_at bigint not null,
   updated_at bigint not null
+);
+-- One of a kind at a time.
+create unique index operation_open on chasqui.operation (kind) where state = 'running';
+
+-- When something that is said at most once in a while was said last in a conversation, by topic.
+create table chasqui.notice (
+  conversation_id text collate "C" not null,
+  topic text collate "C" not null,
+  said_at bigint not null,
+  primary key (conversation_id, topic)
+);
+
+-- Breakers that some process opened: until when, and until when somebody tries whether they may close. What they guard is theirs to say.
+create table chasqui.breaker (
+  name text collate "C" primary key,
+  until bigint not null,
+  opened bigint not null,
+  probe_until bigint not null default 0
 );
 
 -- How far catch-up has come, by channel.

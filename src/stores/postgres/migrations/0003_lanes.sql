@@ -1,4 +1,4 @@
--- Leases: taking lanes, keeping them, reading what is open, giving them back.
+-- Leases: reading what is open, keeping lanes, giving them back. Taking them is in the file of claims.
 
 -- Milliseconds until a job may run. A retry time too far ahead is a clock set back; a due time is meant.
 create function chasqui.wait_ms(state text, not_before bigint, now_ms bigint) returns bigint language sql immutable as $$
@@ -73,52 +73,11 @@ begin
   );
 end $$;
 
--- Live leases by org, without those that a clock set back left too far in the future.
-create function chasqui.held(org text, now_ms bigint) returns bigint language plpgsql stable as $$
-begin
-  return (select count(*) from chasqui.lane where org_id = org and lease_until > 0 and lease_until > now_ms and lease_until <= now_ms + lease_ms);
-end $$;
-
--- Of these lanes, in this order, those that keep their orgs within the cap.
-create function chasqui.within_cap(ids text[], cap bigint, held_already text[], now_ms bigint) returns text[] language plpgsql as $$
-begin
-  return array(
-    select p.id from (
-      select w.id, w.n, l.org_id, row_number() over (partition by l.org_id order by w.n) as place
-      from unnest(ids) with ordinality as w (id, n) join chasqui.lane l on l.id = w.id
-    ) p
-    join lateral (
-      select chasqui.held(p.org_id, now_ms) + (select count(*) from chasqui.lane l where l.id = any(held_already) and l.org_id = p.org_id) as held offset 0
-    ) h on p.place + h.held <= cap
-    order by p.n
-  );
-end $$;
-
--- Picks and locks up to `most` ready lanes, lowest rank first. An org found full is left out of the next look, so that its ready lanes hide nobody else's.
-create function chasqui.pick_lanes(most bigint, cap bigint, now_ms bigint, out picked text[], out full_orgs text[]) language plpgsql as $$
-declare
-  seen text[];
-  fitting text[];
-begin
-  picked := '{}';
-  full_orgs := '{}';
-  while cardinality(picked) < most loop
-    seen := array(
-      select l.id from chasqui.lane l
-      where l.ready_at = 0 and l.org_id <> all(full_orgs) and l.id <> all(picked)
-      order by l.priority, l.rank limit most - cardinality(picked) for update skip locked
-    );
-    exit when cardinality(seen) = 0;
-    fitting := case when cap > 0 then chasqui.within_cap(seen, cap, picked, now_ms) else seen end;
-    picked := picked || fitting;
-    exit when cap = 0;
-    full_orgs := full_orgs || array(select distinct org_id from chasqui.lane where id = any(seen) and id <> all(fitting));
-  end loop;
-end $$;
-
 -- Jobs that are running without a stored reply, in a lane that nobody held, were cut off with their worker. One alone is charged with the
--- death; several get the attempt back and will run one by one.
-create function chasqui.recover(ids text[], now_ms bigint) returns void language plpgsql as $$
+-- death; several get the attempt back and will run one by one. Returns their places by lane; null when there are none.
+create function chasqui.recover(ids text[], now_ms bigint) returns jsonb language plpgsql as $$
+declare
+  stalled jsonb;
 begin
   with cut as (
     select j.lane_id, j.seq, j.attempts, j.crashes, j.started_at, case when count(*) over (partition by j.lane_id) = 1 then 1 else 0 end as charge
@@ -128,87 +87,18 @@ begin
   ), logged as (
     insert into chasqui.attempt (lane_id, seq, n, started_at, ended_at, outcome)
     select lane_id, seq, attempts + crashes, started_at, now_ms, 'crashed' from cut
+  ), recovered as (
+    update chasqui.job j set state = 'available', attempts = j.attempts - 1, crashes = j.crashes + cut.charge, suspect = true
+    from cut where j.lane_id = cut.lane_id and j.seq = cut.seq
+    returning j.lane_id, j.seq
   )
-  update chasqui.job j set state = 'available', attempts = j.attempts - 1, crashes = j.crashes + cut.charge, suspect = true
-  from cut where j.lane_id = cut.lane_id and j.seq = cut.seq;
-end $$;
-
--- Milliseconds to the next claimable lane; null when no lane has work. Ready lanes left over below the limit are of full orgs, or in
--- the hands of a transaction about to end.
-create function chasqui.next_in_ms(limited boolean, asked boolean, full_orgs text[], now_ms bigint) returns bigint language plpgsql as $$
-declare
-  next_ms bigint;
-begin
-  if limited and exists (select from chasqui.lane where ready_at = 0) then
-    return 0;
-  end if;
-  select case when min(ready_at) < now_ms then 0 else min(ready_at) - now_ms end into next_ms from chasqui.lane where ready_at > 0;
-  if not limited and not asked and exists (select from chasqui.lane where ready_at = 0 and org_id <> all(full_orgs)) then
-    return least(next_ms, 5);
-  end if;
-  return next_ms;
-end $$;
-
--- Lanes whose time has come are ready; after the clock was set back, also those whose instants it left too far in the future.
-create function chasqui.make_ready(clock_set_back boolean, now_ms bigint) returns void language plpgsql as $$
-begin
-  if clock_set_back then
-    update chasqui.lane set ready_at = 0 where id = any(array(
-      select id from chasqui.lane
-      where ready_at > 0 and (ready_at > now_ms + chasqui.max_park() or (lease_until > 0 and lease_until > now_ms + lease_ms))
-      for update skip locked
-    ));
-  end if;
-  update chasqui.lane set ready_at = 0 where id = any(array(
-    select id from chasqui.lane where ready_at > 0 and ready_at <= now_ms order by ready_at limit 1000 for update skip locked
-  ));
-end $$;
-
--- Takes lanes that have work which may run now and no live lease. Lanes asked for by name are waited for, not skipped, when a short
--- transaction (the append that woke us, perhaps the next one) holds their rows.
-create function chasqui.claim(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
-declare
-  now_ms bigint;
-  request record;
-  picked text[];
-  full_orgs text[];
-  replies json[] := '{}';
-begin
-  -- With a cap, claims go one after the other: what each may take depends on the others. The clock is read after the wait: a lease given
-  -- meanwhile must not look as if the clock had been set back since.
-  if exists (select from json_to_recordset(calls) as c (cap bigint) where cap > 0) then
-    perform pg_advisory_xact_lock(hashtext('chasqui.claim'));
-  end if;
-  now_ms := coalesce(at, chasqui.clock());
-  perform chasqui.make_ready(bool_or(highest is null or now_ms < highest), now_ms) from json_to_recordset(calls) as c (highest bigint);
-  for request in
-    select * from json_to_recordset(calls) as c (n integer, owner text, most bigint, lease_ms bigint, cap bigint, lanes text[]) order by n
-  loop
-    if request.lanes is null then
-      select p.picked, p.full_orgs into picked, full_orgs from chasqui.pick_lanes(request.most, request.cap, now_ms) p;
-    else
-      picked := array(select l.id from chasqui.lane l where l.id = any(request.lanes) and l.ready_at = 0 order by l.id for update);
-      picked := (case when request.cap > 0 then chasqui.within_cap(picked, request.cap, '{}', now_ms) else picked end)[1:request.most];
-    end if;
-    update chasqui.lane l set lease_owner = request.owner, lease_until = now_ms + request.lease_ms, lease_ms = request.lease_ms,
-      ready_at = now_ms + request.lease_ms, epoch = l.epoch + 1
-    where l.id = any(picked);
-    perform chasqui.recover(picked, now_ms);
-    replies := replies || (
-      select json_build_array(request.n, json_build_object(
-        'claimed', coalesce(json_agg(json_build_object('lease', json_build_object('laneId', r.id, 'orgId', r.org_id, 'epoch', r.epoch), 'open', r.open)
-          order by r.priority, r.rank), '[]'),
-        'nextInMs', chasqui.next_in_ms(cardinality(picked) >= request.most, request.lanes is not null, full_orgs, now_ms)))
-      from chasqui.read_lanes(picked, null, now_ms) r
-    );
-  end loop;
-  return array_to_json(replies);
+  select jsonb_object_agg(r.lane_id, r.seqs) into stalled from (select lane_id, jsonb_agg(seq order by seq) as seqs from recovered group by lane_id) r;
+  return stalled;
 end $$;
 
 -- Gives back the lanes of claims whose answer was lost on the way: nobody works on them.
 create function chasqui.give_back(claimant text) returns bigint language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   lanes text[];
 begin
@@ -220,7 +110,7 @@ end $$;
 
 -- Reads the open jobs of leased lanes. Writes only when a lease wants extending.
 create function chasqui.open(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   ids text[];
@@ -237,7 +127,7 @@ begin
 end $$;
 
 create function chasqui.renew(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   replies json;
@@ -255,7 +145,7 @@ end $$;
 -- Condition and effect are on the same row: whoever appends in between is seen. Drained: only against the sequence that was read. Parked: the
 -- ended prefix is done, and the lane waits for its first open job; one that a person took over does not wait, there is only its ending to write.
 create function chasqui.release(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   replies json;
@@ -267,7 +157,7 @@ begin
     join chasqui.lane l on l.id = c.lane and l.epoch = c.epoch
     left join lateral (
       select j.seq, greatest(c.park_ms, chasqui.wait_ms(j.state, j.not_before, now_ms)) as wait,
-        j.kind = 'turn' and chasqui.taken(l.id, j.owner_epoch) as taken
+        j.kind in ('turn', 'handoff', 'notice') and chasqui.taken(l.id, j.owner_epoch) as taken
       from chasqui.job j
       where c.drained is null and j.lane_id = l.id and j.seq > l.done_seq and j.state in ('scheduled', 'available', 'running', 'retryable')
       order by j.seq limit 1

@@ -35,44 +35,43 @@ end $$;
 
 -- Counts the attempt before anything of the payload is looked at. When one of the members is used up, none begins.
 create function chasqui.begin(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   replies json;
 begin
   perform chasqui.fence(calls, now_ms);
-  with member as (
-    select c.n, c.lane, c.history, s.place, j.seq, j.message_id, j.payload,
-      case when j.crashes >= c.max_crashes then 'crashed' when j.attempts >= c.max_attempts then 'attempts_exhausted' end as exhausted
+  with answer as materialized (
+    select c.n, c.lane, c.seqs, c.history, coalesce(b.refused, false) as refused, b.first_id, b.exhausted, b.messages, b.payload
     from json_to_recordset(calls) as c (n integer, lane text, epoch bigint, seqs bigint[], max_attempts bigint, max_crashes bigint, history bigint)
     join chasqui.lane l on l.id = c.lane and l.epoch = c.epoch
-    left join lateral unnest(c.seqs) with ordinality as s (seq, place) on true
-    left join chasqui.job j on j.lane_id = c.lane and j.seq = s.seq
-  ), judged as (
-    select *, bool_or(exhausted is not null) over (partition by n) as refused from member
+    cross join lateral (
+      select bool_or(m.exhausted is not null) as refused, min(m.known_id) as first_id,
+        json_agg(json_build_object('seq', m.seq, 'reason', m.exhausted)) filter (where m.exhausted is not null) as exhausted,
+        json_agg(json_build_object('id', m.known_id, 'seq', m.seq, 'externalId', m.external_id, 'author', m.author, 'text', m.text,
+          'attachments', m.attachments, 'sentAt', m.sent_at, 'withdrawn', m.withdrawn)) filter (where m.known_id is not null) as messages,
+        (array_agg(m.payload))[1] as payload
+      from (
+        select j.seq, j.payload, g.id as known_id, g.external_id, g.author, g.text, g.attachments, g.sent_at, g.withdrawn,
+          case when j.crashes >= c.max_crashes then 'crashed' when j.attempts >= c.max_attempts then 'attempts_exhausted' end as exhausted
+        from unnest(c.seqs) with ordinality as s (seq, place)
+        join chasqui.job j on j.lane_id = c.lane and j.seq = s.seq
+        left join chasqui.message g on g.id = j.message_id
+        order by s.place
+      ) m
+    ) b
   ), begun as (
     update chasqui.job j set state = 'running', attempts = j.attempts + 1, started_at = now_ms
-    from judged m where j.lane_id = m.lane and j.seq = m.seq and not m.refused
-  ), answer as (
-    -- The members come in order, so the aggregates need not sort them again.
-    select b.n, min(b.lane) as lane, min(b.history) as history, bool_or(b.refused) as refused, min(b.known_id) as first_id,
-      json_agg(json_build_object('seq', b.seq, 'reason', b.exhausted)) filter (where b.exhausted is not null) as exhausted,
-      json_agg(json_build_object('id', b.known_id, 'seq', b.seq, 'externalId', b.external_id, 'author', b.author, 'text', b.text,
-        'attachments', b.attachments, 'sentAt', b.sent_at, 'withdrawn', b.withdrawn)) filter (where b.known_id is not null) as messages,
-      (array_agg(b.payload) filter (where b.seq is not null))[1] as payload
-    from (
-      select j.*, m.id as known_id, m.external_id, m.author, m.text, m.attachments, m.sent_at, m.withdrawn
-      from judged j left join chasqui.message m on m.id = j.message_id order by j.n, j.place
-    ) b
-    group by b.n
+    from answer a cross join lateral unnest(a.seqs) as s (seq) where not a.refused and j.lane_id = a.lane and j.seq = s.seq
   )
   select json_agg(json_build_array(a.n, json_build_object('exhausted', a.exhausted, 'messages', a.messages,
     'history', case when a.first_id is not null and not a.refused then (
       select json_agg(json_build_object('role', case when h.direction = 'inbound' then 'user' else 'assistant' end, 'text', h.text, 'at', h.sent_at) order by h.id)
       from (
         select m.id, m.direction, m.text, m.sent_at from chasqui.message m
-        where m.conversation_id = a.lane and (m.id < a.first_id or m.direction = 'outbound') and not m.withdrawn
-          and (m.ending is null or m.ending <> 'suppressed')
+        where m.conversation_id = a.lane and not m.withdrawn
+          -- What has no ending yet waits for a turn of its own, whatever its id says: other processes' ids need not be in the lane's order.
+          and (m.direction = 'outbound' or (m.id < a.first_id and m.ending <> 'suppressed'))
         order by m.id desc limit a.history
       ) h
     ) end,
@@ -83,7 +82,7 @@ end $$;
 
 -- The attempts failed. A single job waits; several become suspects, get the attempt back and the first of them waits.
 create function chasqui.fail(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   call record;
@@ -117,7 +116,7 @@ begin
 end $$;
 
 create function chasqui.hand_back(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   call record;
@@ -139,7 +138,7 @@ end $$;
 
 -- Ends jobs, or sets their next time (state `retryable`). What has ended stays ended.
 create function chasqui.complete(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   replies json;
@@ -182,7 +181,7 @@ end $$;
 
 -- Moves a due job to its conversation's lane: appending there and ending here are one transaction, so that it is not done twice.
 create function chasqui.promote(call json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   from_lane text := call ->> 'lane';

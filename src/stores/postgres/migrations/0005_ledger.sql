@@ -1,69 +1,90 @@
 -- The send ledger: what was decided to say, and what became of each part.
 
--- Stores replies and freezes their members, with the last look at the owner and at withdrawals in the same transaction.
+-- Stores replies and freezes their members, with the last look at the owner and at withdrawals in the same transaction. Answers each call with
+-- its stored turn: the one that its members have already, when they have one; null when nothing is left to say.
 create function chasqui.plan(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
-  call record;
-  replies json[] := '{}';
+  replies json;
+  completed bigint;
+  cancelled bigint;
 begin
   perform chasqui.fence(calls, now_ms);
-  for call in
+  with call as (
     select c.*
     from json_to_recordset(calls) as c (n integer, lane text, epoch bigint, turn_id text, seqs bigint[], kind text, parts text[], keys text[],
       responder text, model text, input_tokens bigint, output_tokens bigint, dead_reason text, error text)
     join chasqui.lane l on l.id = c.lane and l.epoch = c.epoch
-  loop
-    replies := replies || json_build_array(call.n, chasqui.read_turn(chasqui.plan_turn(call, now_ms)));
-  end loop;
-  return array_to_json(replies);
-end $$;
-
--- Plans one reply. Returns the turn's id: the stored one, when there is one; null when nothing is left to say.
-create function chasqui.plan_turn(call record, now_ms bigint) returns text language plpgsql as $$
-declare
-  found_turn text;
-  is_taken boolean;
-  members bigint[];
-  withdrawn bigint[];
-  epoch_then bigint;
-begin
-  select (array_agg(j.turn_id order by s.place) filter (where j.turn_id is not null))[1],
-    coalesce(bool_or(chasqui.taken(call.lane, j.owner_epoch)), false),
-    coalesce(array_agg(j.seq order by s.place) filter (where m.withdrawn is not true), '{}'),
-    coalesce(array_agg(j.seq order by s.place) filter (where m.withdrawn), '{}'),
-    (array_agg(j.owner_epoch order by s.place) filter (where m.withdrawn is not true))[1]
-  into found_turn, is_taken, members, withdrawn, epoch_then
-  from unnest(call.seqs) with ordinality as s (seq, place)
-  join chasqui.job j on j.lane_id = call.lane and j.seq = s.seq
-  left join chasqui.message m on m.id = j.message_id;
-
-  if found_turn is not null then
-    return found_turn;
-  elsif is_taken then
-    perform chasqui.count_ended('completed', chasqui.end_jobs(call.lane, members || withdrawn, 'completed', 'handed_off', 'human_owns', now_ms));
-    return null;
-  end if;
-  perform chasqui.count_ended('cancelled', chasqui.end_jobs(call.lane, withdrawn, 'cancelled', 'suppressed', 'withdrawn', now_ms));
-  if cardinality(members) = 0 then
-    return null;
-  elsif cardinality(call.parts) = 0 then
-    perform chasqui.count_ended('completed', chasqui.end_jobs(call.lane, members, 'completed', 'suppressed', 'empty_reply', now_ms));
-    return null;
-  end if;
-  insert into chasqui.turn (id, lane_id, kind, owner_epoch, members, responder, model, input_tokens, output_tokens, dead_reason, error, planned_at)
-  values (call.turn_id, call.lane, call.kind, coalesce(epoch_then, 0), members, call.responder, call.model, call.input_tokens, call.output_tokens,
-    call.dead_reason, call.error, now_ms);
-  insert into chasqui.send (turn_id, part, state, key, text)
-  select call.turn_id, p.place - 1, 'planned', p.key, p.text from unnest(call.parts, call.keys) with ordinality as p (text, key, place);
-  update chasqui.job set turn_id = call.turn_id where lane_id = call.lane and seq = any(members);
-  return call.turn_id;
+  ), decided as (
+    select c.*, m.known_turn, m.members, m.withdrawn, coalesce(m.epoch_then, 0) as epoch_then,
+      case
+        when m.known_turn is not null then 'known'
+        when m.taken then 'taken'
+        when m.members = '{}' then 'withdrawn'
+        when cardinality(c.parts) = 0 then 'empty'
+        else 'said'
+      end as verdict
+    from call c cross join lateral (
+      select (array_agg(j.turn_id order by s.place) filter (where j.turn_id is not null))[1] as known_turn,
+        coalesce(bool_or(v.owner <> 'bot' or v.owner_epoch <> j.owner_epoch), false) as taken,
+        coalesce(array_agg(j.seq order by s.place) filter (where m.withdrawn is not true), '{}') as members,
+        coalesce(array_agg(j.seq order by s.place) filter (where m.withdrawn), '{}') as withdrawn,
+        (array_agg(j.owner_epoch order by s.place) filter (where m.withdrawn is not true))[1] as epoch_then
+      from unnest(c.seqs) with ordinality as s (seq, place)
+      join chasqui.job j on j.lane_id = c.lane and j.seq = s.seq
+      left join chasqui.message m on m.id = j.message_id
+      left join chasqui.conversation v on v.id = c.lane
+    ) m
+  ), ended as (
+    select d.lane, j.seq, j.message_id,
+      case when d.verdict = 'taken' or s.seq <> all(d.withdrawn) then 'completed' else 'cancelled' end as final_state,
+      case when d.verdict = 'taken' then 'handed_off' else 'suppressed' end as ending,
+      case when d.verdict = 'taken' then 'human_owns' when s.seq = any(d.withdrawn) then 'withdrawn' else 'empty_reply' end as why
+    from decided d
+    cross join lateral unnest(case when d.verdict in ('taken', 'empty') then d.members || d.withdrawn else d.withdrawn end) as s (seq)
+    join chasqui.job j on j.lane_id = d.lane and j.seq = s.seq and j.state not in ('completed', 'cancelled', 'dead')
+    where d.verdict <> 'known'
+  ), ended_jobs as (
+    update chasqui.job j set state = e.final_state, ended_at = now_ms, reason = e.why from ended e where j.lane_id = e.lane and j.seq = e.seq
+  ), ended_messages as (
+    update chasqui.message m set ending = e.ending, ending_reason = e.why, ended_at = now_ms
+    from ended e where m.id = e.message_id and m.ending is null
+  ), answered as (
+    update chasqui.job j set turn_id = d.turn_id
+    from decided d cross join lateral unnest(d.members) as s (seq)
+    where d.verdict = 'said' and j.lane_id = d.lane and j.seq = s.seq
+  ), turns as (
+    insert into chasqui.turn (id, lane_id, kind, owner_epoch, members, responder, model, input_tokens, output_tokens, dead_reason, error, planned_at)
+    select turn_id, lane, kind, epoch_then, members, responder, model, input_tokens, output_tokens, dead_reason, error, now_ms
+    from decided where verdict = 'said'
+  ), sends as (
+    insert into chasqui.send (turn_id, part, state, key, text)
+    select d.turn_id, p.place - 1, 'planned', p.key, p.text
+    from decided d cross join lateral unnest(d.parts, d.keys) with ordinality as p (text, key, place)
+    where d.verdict = 'said'
+  )
+  select (
+      select json_agg(json_build_array(d.n, case d.verdict
+        when 'known' then chasqui.read_turn(d.known_turn)
+        when 'said' then json_build_object('id', d.turn_id, 'kind', d.kind, 'ownerEpoch', d.epoch_then, 'members', d.members,
+          'deadReason', d.dead_reason, 'sends', (
+            select json_agg(json_build_object('part', p.place - 1, 'state', 'planned', 'key', p.key, 'text', p.text, 'tries', 0, 'ambiguous', false)
+              order by p.place)
+            from unnest(d.parts, d.keys) with ordinality as p (text, key, place)
+          ))
+        end))
+      from decided d
+    ), count(*) filter (where final_state = 'completed'), count(*) filter (where final_state = 'cancelled')
+  into replies, completed, cancelled from ended;
+  perform chasqui.count_ended('completed', completed);
+  perform chasqui.count_ended('cancelled', cancelled);
+  return replies;
 end $$;
 
 -- What starting a part comes to: `planned` parts are started, parts in `sending` are tried again.
 create function chasqui.start_parts(calls json, from_state text, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   replies json;
@@ -102,7 +123,7 @@ create function chasqui.resend(calls json, at bigint) returns json language sql 
 -- Facts, so no lease is asked for. A part that was given up or cancelled before it was ever sent stays as it is. What was said belongs to the
 -- conversation's history, under the platform's id: our echo is then a known message.
 create function chasqui.record_sent(calls json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   replies json;
@@ -133,7 +154,7 @@ end $$;
 
 -- How a part ended, or that it is to be tried again. Once some try may have been shown, a later refusal does not prove that it was not.
 create function chasqui.end_part(call json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   of_lane text := call ->> 'lane';
@@ -175,18 +196,25 @@ end $$;
 -- Ends turns, and their jobs and messages with them: by what became of their parts, or because a person took over (`closing`). No part
 -- stays open under an ended turn.
 create function chasqui.end_turns(calls json, closing boolean, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
-  call record;
-  final_state text;
-  final_ending text;
-  why text;
-  replies json[] := '{}';
+  replies json;
+  completed bigint;
+  dead bigint;
 begin
   perform chasqui.fence(calls, now_ms);
-  for call in
-    select c.n, c.lane, t.id, t.kind, t.members, t.dead_reason, s.failed, s.failed_reason, s.unknown
+  with told as (
+    select c.n, c.lane, t.id, t.members,
+      case
+        when t.kind = 'apology' then coalesce(t.dead_reason, 'attempts_exhausted')
+        when closing then 'human_owns'
+        when s.failed then coalesce(s.failed_reason, 'send_failed')
+        when s.unknown then 'ambiguous_send'
+        else 'reply'
+      end as why,
+      t.kind <> 'apology' and closing as handed_off,
+      t.kind <> 'apology' and (closing or not (coalesce(s.failed, false) or coalesce(s.unknown, false))) as lives
     from json_to_recordset(calls) as c (n integer, lane text, epoch bigint, turn_id text)
     join chasqui.lane l on l.id = c.lane and l.epoch = c.epoch
     join chasqui.turn t on t.id = c.turn_id
@@ -195,31 +223,32 @@ begin
         (array_agg(reason order by part) filter (where state = 'failed'))[1] as failed_reason
       from chasqui.send where turn_id = t.id
     ) s
-  loop
-    final_state := 'dead';
-    final_ending := 'dead';
-    if call.kind = 'apology' then
-      why := coalesce(call.dead_reason, 'attempts_exhausted');
-    elsif closing then
-      final_state := 'completed';
-      final_ending := 'handed_off';
-      why := 'human_owns';
-    elsif call.failed then
-      why := coalesce(call.failed_reason, 'send_failed');
-    elsif call.unknown then
-      why := 'ambiguous_send';
-    else
-      final_state := 'completed';
-      final_ending := 'answered';
-      why := 'reply';
-    end if;
-    update chasqui.send set state = case when state = 'planned' then 'cancelled' else 'unknown' end, ended_at = now_ms
-    where turn_id = call.id and (state = 'planned' or (closing and state = 'sending'));
-    update chasqui.turn set settled_at = now_ms where id = call.id;
-    perform chasqui.count_ended(final_state, chasqui.end_jobs(call.lane, call.members, final_state, final_ending, why, now_ms));
-    replies := replies || json_build_array(call.n, json_build_object('ending', final_ending, 'reason', why));
-  end loop;
-  return array_to_json(replies);
+  ), judged as (
+    select n, lane, id, members, why, case when lives then 'completed' else 'dead' end as final_state,
+      case when handed_off then 'handed_off' when lives then 'answered' else 'dead' end as ending
+    from told
+  ), sends as (
+    update chasqui.send s set state = case when s.state = 'planned' then 'cancelled' else 'unknown' end, ended_at = now_ms
+    from judged j where s.turn_id = j.id and (s.state = 'planned' or (closing and s.state = 'sending'))
+  ), turns as (
+    update chasqui.turn t set settled_at = now_ms from judged j where t.id = j.id
+  ), member as (
+    select d.lane, d.final_state, d.ending, d.why, j.seq, j.message_id
+    from judged d cross join lateral unnest(d.members) as m (seq)
+    join chasqui.job j on j.lane_id = d.lane and j.seq = m.seq and j.state not in ('completed', 'cancelled', 'dead')
+  ), jobs as (
+    update chasqui.job j set state = m.final_state, ended_at = now_ms, reason = m.why, dead_at = case when m.final_state = 'dead' then now_ms end
+    from member m where j.lane_id = m.lane and j.seq = m.seq
+  ), messages as (
+    update chasqui.message g set ending = m.ending, ending_reason = m.why, ended_at = now_ms
+    from member m where g.id = m.message_id and g.ending is null
+  )
+  select (select json_agg(json_build_array(n, json_build_object('ending', ending, 'reason', why))) from judged),
+    count(*) filter (where final_state = 'completed'), count(*) filter (where final_state = 'dead')
+  into replies, completed, dead from member;
+  perform chasqui.count_ended('completed', completed);
+  perform chasqui.count_ended('dead', dead);
+  return replies;
 end $$;
 
 create function chasqui.settle(calls json, at bigint) returns json language sql as $$ select chasqui.end_turns(calls, false, at) $$;

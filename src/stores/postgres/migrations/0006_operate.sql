@@ -3,7 +3,7 @@
 -- Sets the owner; the lane becomes ready now, unless it is held. Its row is locked first, so that a release under way sees the new owner or is
 -- seen by this. A change older than the last one is ignored.
 create function chasqui.set_owner(call json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   since bigint := (call ->> 'at')::bigint;
@@ -16,7 +16,7 @@ begin
   changes := known.owner <> call ->> 'owner' and since >= known.owner_since;
   if changes then
     update chasqui.conversation set owner = call ->> 'owner', owner_epoch = owner_epoch + 1, owner_since = since where id = of_lane;
-    update chasqui.lane set ready_at = 0 where id = of_lane and ready_at is not null and lease_until <= now_ms;
+    update chasqui.lane set ready_at = 0 where id = of_lane and ready_at >= 0 and lease_until <= now_ms;
     if found then
       perform chasqui.tell(array[of_lane]);
     end if;
@@ -29,7 +29,7 @@ end $$;
 
 -- Appends a dead letter's job once more at its lane's end, once; refused while a person owns the conversation.
 create function chasqui.retry(call json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   now_ms bigint := coalesce(at, chasqui.clock());
   of_lane text := call ->> 'lane';
@@ -85,7 +85,7 @@ end $$;
 
 -- Deletes up to `most` rows of each kind that ended before the given instants, or that have ids below those of the given instants.
 create function chasqui.prune(call json, at bigint) returns json language plpgsql
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   most bigint := (call ->> 'most')::bigint;
   body_messages text := call ->> 'body_messages';
@@ -138,6 +138,14 @@ begin
     where s.turn_id < old_turns and not exists (select from chasqui.turn t where t.id = s.turn_id) order by s.turn_id limit most));
   get diagnostics gone = row_count; total := total + gone;
 
+  delete from chasqui.operation where id = any(array(select o.id from chasqui.operation o where o.state <> 'running' and o.updated_at < old_at limit most));
+  get diagnostics gone = row_count; total := total + gone;
+
+  delete from chasqui.job_key where key = any(array(
+    select k.key from chasqui.job_key k where k.created_at < old_at
+      and not exists (select from chasqui.job j where j.lane_id = k.lane_id and j.state not in ('completed', 'cancelled')) limit most));
+  get diagnostics gone = row_count; total := total + gone;
+
   delete from chasqui.attempt where id = any(array(select a.id from chasqui.attempt a where a.ended_at < old_at order by a.ended_at limit most));
   get diagnostics gone = row_count; total := total + gone;
 
@@ -152,4 +160,55 @@ begin
       and not exists (select from chasqui.job j where j.lane_id = l.id) order by l.id limit most for update skip locked));
   get diagnostics gone = row_count; total := total + gone;
   return json_build_object('total', total, 'bodies', bodies);
+end $$;
+
+-- An operation as operators see it.
+create function chasqui.read_operation(of_id text, now_ms bigint) returns json language plpgsql stable as $$
+begin
+  return (
+    select json_build_object('id', id, 'kind', kind, 'state',
+      case when state = 'running' and lease_owner is not null and lease_until <= now_ms then 'interrupted' else state end,
+      'total', total, 'done', done, 'failed', failed, 'error', error, 'createdAt', created_at, 'updatedAt', updated_at)
+    from chasqui.operation where id = of_id
+  );
+end $$;
+
+-- Stores an operation, unless another of its kind is open: then that one is the answer.
+create function chasqui.start_operation(call json, at bigint) returns json language plpgsql as $$
+declare
+  now_ms bigint := coalesce(at, chasqui.clock());
+  of_kind text := call ->> 'kind';
+  open_id text;
+begin
+  loop
+    insert into chasqui.operation (id, kind, state, total, params, created_at, updated_at)
+    values (call ->> 'id', of_kind, 'running', (call ->> 'total')::bigint, call ->> 'params', now_ms, now_ms)
+    on conflict (kind) where state = 'running' do nothing;
+    if found then
+      return json_build_object('operation', chasqui.read_operation(call ->> 'id', now_ms), 'isNew', true);
+    end if;
+    select id into open_id from chasqui.operation where kind = of_kind and state = 'running';
+    if found then
+      return json_build_object('operation', chasqui.read_operation(open_id, now_ms), 'isNew', false);
+    end if;
+  end loop;
+end $$;
+
+-- Opens a cancelled or failed operation again.
+create function chasqui.resume_operation(call json, at bigint) returns json language plpgsql as $$
+declare
+  asked chasqui.operation;
+begin
+  select * into asked from chasqui.operation where id = call ->> 'id' for update;
+  if not found then
+    return to_json('unknown'::text);
+  elsif asked.state = 'completed' then
+    return to_json('completed'::text);
+  elsif asked.state = 'running' then
+    return to_json('open'::text);
+  end if;
+  update chasqui.operation set state = 'running', stumbles = 0, error = null, updated_at = coalesce(at, chasqui.clock()) where id = asked.id;
+  return to_json('resumed'::text);
+exception when unique_violation then
+  return to_json('busy'::text);
 end $$;

@@ -15,7 +15,8 @@ create table conversation (
 ) without rowid;
 create unique index conversation_external on conversation (channel_id, external_id);
 
--- ready_at: 0 = may be claimed now; otherwise not before then. A claimed lane's is its lease_until.
+-- ready_at: 0 = may be claimed now; -1 = may run, but its channel was paused when a claim met it, see `aside`; otherwise not before then.
+-- A claimed lane's is its lease_until.
 create table lane (
   id text primary key,
   org_id text not null,
@@ -29,9 +30,24 @@ create table lane (
   lease_ms integer not null default 0,
   epoch integer not null default 0
 ) without rowid;
-create index lane_ready on lane (priority, rank) where last_seq > done_seq and ready_at = 0;
+create index lane_ready on lane (org_id, priority, rank) where last_seq > done_seq and ready_at = 0;
 create index lane_waiting on lane (ready_at) where last_seq > done_seq and ready_at > 0;
 create index lane_leased on lane (org_id) where lease_owner is not null;
+
+-- Lanes at -1, each as it was met. A row may be left of a lane that its holder took back since.
+create table aside (
+  channel_id text not null,
+  priority integer not null,
+  rank integer not null,
+  lane_id text not null,
+  primary key (channel_id, priority, rank, lane_id)
+) without rowid;
+
+-- What operators stopped; `id` is empty for everything.
+create table pause (scope text not null, id text not null, since integer not null, primary key (scope, id)) without rowid;
+
+-- What operators decided for all processes.
+create table control (name text primary key, value text not null) without rowid;
 
 create table job (
   lane_id text not null,
@@ -49,6 +65,8 @@ create table job (
   error text,
   reason text,
   retry_of text,
+  progress_done integer,
+  progress_total integer,
   created_at integer not null,
   started_at integer,
   ended_at integer,
@@ -56,6 +74,9 @@ create table job (
 ) without rowid;
 create index job_dead on job (ended_at, lane_id, seq) where state = 'dead';
 create unique index job_retry on job (retry_of) where retry_of is not null;
+
+-- What jobs were added about: the lane of each, which is theirs alone.
+create table job_key (key text primary key, lane_id text not null, created_at integer not null) without rowid;
 
 -- Attempts that did not end well. The one that did is the turn itself.
 create table attempt (
@@ -134,9 +155,29 @@ create table operation (
   total integer not null,
   done integer not null default 0,
   failed integer not null default 0,
+  params text not null,
+  cursor text not null default 'null',
+  error text,
+  stumbles integer not null default 0,
+  lease_owner text,
+  lease_until integer not null default 0,
+  epoch integer not null default 0,
   created_at integer not null,
   updated_at integer not null
 ) without rowid;
+-- One of a kind at a time.
+create unique index operation_open on operation (kind) where state = 'running';
+
+-- When something that is said at most once in a while was said last in a conversation, by topic.
+create table notice (
+  conversation_id text not null,
+  topic text not null,
+  said_at integer not null,
+  primary key (conversation_id, topic)
+) without rowid;
+
+-- Breakers that are open: until when, and until when somebody tries whether they may close.
+create table breaker (name text primary key, until integer not null, opened integer not null, probe_until integer not null default 0) without rowid;
 
 -- How far catch-up has come, by channel.
 create table cursor (channel_id text primary key, at integer not null) without rowid;

@@ -1,12 +1,12 @@
 import pg from 'pg';
 import type { Clock } from '../../domain/clock.ts';
-import type { LaneId } from '../../domain/ids.ts';
 import { clientConfig, type ConnectionOptions } from './connections.ts';
 import { Sockets } from './sockets.ts';
 
-export interface WakeDeps {
+export interface ListenerDeps {
   options: Pick<ConnectionOptions, 'url' | 'timeoutMs' | 'pooled'>;
-  schema: string;
+  /** `{schema}.{what}` */
+  channel: string;
   clock: Clock;
 }
 
@@ -17,18 +17,18 @@ const LAST_PAUSE_MS = 5_000;
 const PULSE_MS = 10_000;
 
 /**
- * Hears which lanes got work, from any process, over a connection of its own (https://www.postgresql.org/docs/current/sql-listen.html). Only a hint:
- * what was said while nobody listened is not repeated, so whoever listens polls as well. Closing it ends the connection.
+ * Hears what any process says on one channel, over a connection of its own (https://www.postgresql.org/docs/current/sql-listen.html). What was
+ * said while nobody listened is not repeated. Closing it ends the connection.
  */
-export class Wakes implements AsyncDisposable {
-  readonly #deps: WakeDeps;
-  readonly #onWake: (laneId: LaneId) => void;
+export class Listener implements AsyncDisposable {
+  readonly #deps: ListenerDeps;
+  readonly #hear: (payload: string) => void;
   readonly #closing = new AbortController();
   readonly #ended: Promise<void>;
 
-  constructor(deps: WakeDeps, onWake: (laneId: LaneId) => void) {
+  constructor(deps: ListenerDeps, hear: (payload: string) => void) {
     this.#deps = deps;
-    this.#onWake = onWake;
+    this.#hear = hear;
     this.#ended = this.#listen();
   }
 
@@ -61,7 +61,7 @@ export class Wakes implements AsyncDisposable {
     client.on('notification', ({ payload }) => this.#hear(payload ?? ''));
     try {
       await client.connect();
-      await client.query(`listen "${this.#deps.schema}.wake"`);
+      await client.query(`listen "${this.#deps.channel}"`);
       await this.#watch(client, AbortSignal.any([over.signal, this.#closing.signal]));
       return true;
     } catch {
@@ -78,10 +78,6 @@ export class Wakes implements AsyncDisposable {
       await this.#sleep(PULSE_MS, over);
       if (!over.aborted) await client.query('select 1');
     }
-  }
-
-  #hear(payload: string): void {
-    for (const id of payload.split(',')) if (id !== '') this.#onWake(id as LaneId);
   }
 
   async #sleep(ms: number, signal: AbortSignal = this.#closing.signal): Promise<void> {

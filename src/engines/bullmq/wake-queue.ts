@@ -1,0 +1,91 @@
+import type { Clock } from '../../domain/clock.ts';
+import type { LaneId } from '../../domain/ids.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Link, LinkUser } from './link.ts';
+import type { Session } from './session.ts';
+
+export interface WakeQueueDeps {
+  link: Link;
+  clock: Clock;
+  telemetry: Telemetry;
+  /** Wake-ups did not get through. */
+  lost(): void;
+}
+
+/** Wake-ups sent at once at the most. */
+const BATCH = 1_000;
+/** Wake-ups that may wait for Redis. Beyond this the sweeper finds what they were about. */
+const MAX_WAITING = 10_000;
+
+/**
+ * The way of wake-ups to Redis. While some are on their way, the next ones gather. Those for later that find Redis away are kept until it is back,
+ * if their time has not come by then; the others are reported lost.
+ */
+export class WakeQueue implements LinkUser {
+  readonly #deps: WakeQueueDeps;
+  /** When each lane is due, monotonic ms. */
+  readonly #due = new Map<LaneId, number>();
+  #sending: Promise<void> | null = null;
+
+  constructor(deps: WakeQueueDeps) {
+    this.#deps = deps;
+    deps.link.use(this);
+  }
+
+  add(laneId: LaneId, inMs: number): void {
+    const { link, clock } = this.#deps;
+    if (link.session || inMs > 0) this.#keep(laneId, clock.monotonic() + inMs);
+    if (link.session) this.#sending ??= this.#sendAll();
+    else if (inMs <= 0) this.#deps.lost();
+  }
+
+  up(): void {
+    const now = this.#deps.clock.monotonic();
+    for (const [laneId, at] of this.#due) if (at <= now) this.#due.delete(laneId);
+    this.#sending ??= this.#sendAll();
+  }
+
+  doubt(): void {}
+
+  /** Resolves when nothing is on its way. */
+  async settled(): Promise<void> {
+    await this.#sending;
+  }
+
+  #keep(laneId: LaneId, at: number): void {
+    this.#due.set(laneId, Math.min(at, this.#due.get(laneId) ?? at));
+    if (this.#due.size <= MAX_WAITING) return;
+    const [oldest] = this.#due.keys();
+    if (oldest !== undefined) this.#due.delete(oldest);
+  }
+
+  async #sendAll(): Promise<void> {
+    // What is woken in the same turn of the event loop goes together.
+    await Promise.resolve();
+    for (let session = this.#deps.link.session; session && this.#due.size > 0; session = this.#deps.link.session) {
+      if (!(await this.#send(session))) break;
+    }
+    this.#sending = null;
+  }
+
+  async #send(session: Session): Promise<boolean> {
+    const batch = [...this.#due].slice(0, BATCH);
+    for (const [laneId] of batch) this.#due.delete(laneId);
+    const now = this.#deps.clock.monotonic();
+    try {
+      await session.add(batch.map(([laneId, at]) => [laneId, Math.max(0, at - now)] as const));
+      return true;
+    } catch (error) {
+      for (const [laneId, at] of batch) if (at > now) this.#keep(laneId, at);
+      this.#failed(session, error as Error);
+      return false;
+    }
+  }
+
+  /** Silence is judged by the link, which asks twice; a refusal is an answer. */
+  #failed(session: Session, error: Error): void {
+    this.#deps.telemetry.log.debug({ err: error }, 'wake-ups did not get through to Redis');
+    if (!/timed out/i.test(error.message)) session.end(error);
+    this.#deps.lost();
+  }
+}

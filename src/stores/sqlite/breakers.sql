@@ -1,0 +1,14 @@
+-- name: openBreakers
+select name, until, opened from breaker order by name
+
+-- name: openBreaker
+insert into breaker (name, until, opened) values (?1, ?2, ?3)
+on conflict (name) do update set until = excluded.until, opened = excluded.opened, probe_until = 0
+
+-- name: closeBreaker
+delete from breaker where name = ?1
+
+-- name: probeBreaker
+insert into breaker (name, until, opened, probe_until) values (?1, ?2, 1, ?3)
+on conflict (name) do update set probe_until = excluded.probe_until
+where (until <= ?2 or until > ?2 + 600000) and (probe_until <= ?2 or probe_until > ?3)
