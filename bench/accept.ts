@@ -1,61 +1,62 @@
 import { cpus } from 'node:os';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { startChild, withDataDir } from './children.ts';
-import type { Child } from './children.ts';
+import type { Backends } from './backends.ts';
+import { startChild } from './children.ts';
+import { cpuOfTrees } from './cpu.ts';
 import type { FromLoad, LoadPlan, LoadResult } from './load.ts';
 import { medians, shown, table } from './report.ts';
-import type { Figures } from './report.ts';
-import type { FromServer, ServerPlan, Told } from './server.ts';
+import type { Figures, Verdict } from './report.ts';
+import { withStack } from './stacks.ts';
+import type { Stack, StackKind, StackOptions } from './stacks.ts';
 import { CONVERSATIONS } from './webhooks.ts';
 
-export interface AcceptOptions {
+export interface AcceptOptions extends StackOptions {
   runs: number;
   connections: number;
-  concurrency: number;
   warmMs: number;
   measureMs: number;
   /** Webhooks a second of the paced rows. */
   pacedPerSecond: number;
-  /** Folder for CPU profiles of the servers, one per thread. They slow down what they profile. */
-  profileDir?: string;
+  /** False: what one would write today is left out. */
+  withPeers: boolean;
 }
 
 /** More than any machine we know of accepts in a second on one core. */
-const MOST_PER_SECOND = 80_000;
+const MOST_PER_SECOND = 40_000;
+/** Whatever still waits so long after the load ended has failed. */
+const DRAIN_MS = 60_000;
 
 interface Row {
   name: string;
-  kind: ServerPlan['kind'];
-  isPaced: boolean;
+  kind: StackKind;
+  pace: 'full' | 'paced';
+  /** Worked off to the end after the load, so that its CPU time covers all of a message's way. */
+  drains?: true;
 }
 
-const ROWS: readonly Row[] = [
-  { name: 'ceiling: checked, answered, not stored', kind: 'ceiling', isPaced: false },
-  { name: 'accept: role api', kind: 'api', isPaced: false },
-  { name: 'accept while work drains: role all', kind: 'all', isPaced: false },
-  { name: 'ceiling, paced', kind: 'ceiling', isPaced: true },
-  { name: 'accept, paced: role api', kind: 'api', isPaced: true },
+const PEER = 'express + limiter + SET NX + BullMQ';
+const OURS: readonly Row[] = [
+  { name: 'ceiling: checked, answered, not stored', kind: 'ceiling', pace: 'full' },
+  { name: 'accept: role api', kind: 'api', pace: 'full' },
+  { name: 'accept while work drains: role all', kind: 'all', pace: 'full', drains: true },
+  { name: 'ceiling, paced', kind: 'ceiling', pace: 'paced' },
+  { name: 'accept, paced: role api', kind: 'api', pace: 'paced' },
 ];
+const APART: Row = { name: 'accept while work drains: api and worker', kind: 'split', pace: 'full', drains: true };
+const PEERS: readonly Row[] = [
+  { name: PEER, kind: 'peer', pace: 'full' },
+  { name: `${PEER}, its worker draining`, kind: 'peer-working', pace: 'full', drains: true },
+  { name: `${PEER}, paced`, kind: 'peer', pace: 'paced' },
+];
+
+function rowsOf({ store, withPeers }: AcceptOptions): Row[] {
+  return [...OURS, ...(store === 'postgres' ? [APART] : []), ...(withPeers ? PEERS : [])];
+}
 
 function loadPlan(options: AcceptOptions, row: Row, port: number): LoadPlan {
   const { connections, warmMs, measureMs, pacedPerSecond } = options;
-  const perSecond = row.isPaced ? pacedPerSecond : MOST_PER_SECOND;
+  const perSecond = row.pace === 'paced' ? pacedPerSecond : MOST_PER_SECOND;
   const maxRequests = Math.ceil((perSecond * (warmMs + measureMs)) / 1000);
-  return { port, connections, pace: row.isPaced ? pacedPerSecond : 'full', warmMs, measureMs, maxRequests };
-}
-
-function startServer(options: AcceptOptions, row: Row, dataDir: string): Child {
-  const { concurrency, profileDir } = options;
-  const profiling = profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', join(profileDir, row.name.replaceAll(/[^a-z]+/g, '-'))];
-  return startChild('./server.ts', { kind: row.kind, dataDir, concurrency } satisfies ServerPlan, profiling);
-}
-
-/** Killed, so that nothing can be written late; with a profile, which is written at the end, stopped in order. */
-async function endServer(server: Child, options: AcceptOptions): Promise<void> {
-  if (options.profileDir === undefined) return server.end('SIGKILL');
-  server.send({ kind: 'stop' });
-  await server.gone;
+  return { port, connections, pace: row.pace === 'paced' ? pacedPerSecond : 'full', warmMs, measureMs, maxRequests };
 }
 
 /** CPU time of the machine, ms. */
@@ -67,102 +68,119 @@ function machineMs(): { busy: number; total: number } {
 }
 
 interface Moment {
-  server: Told;
+  at: number;
+  cpuMs: number;
   machine: { busy: number; total: number };
 }
 
-async function momentOf(server: Child): Promise<Moment> {
-  const machine = machineMs();
-  return { server: await tell(server), machine };
+const momentOf = ({ roots }: Stack): Moment => ({ at: performance.now(), cpuMs: cpuOfTrees(roots) ?? Number.NaN, machine: machineMs() });
+
+/** Resolves when no message waits for its ending. */
+async function drained(stack: Stack): Promise<void> {
+  const deadline = performance.now() + DRAIN_MS;
+  while ((await stack.told()).pending > 0) {
+    if (performance.now() > deadline) throw new Error(`not drained ${DRAIN_MS} ms after the load ended`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
-async function tell(server: Child): Promise<Told> {
-  const told = server.next<Told>('told');
-  server.send({ kind: 'tell' });
-  return told;
+/** The way of every message to its end: throughput and CPU time from the first webhook until nothing waits. */
+async function wholeWay(stack: Stack, since: Moment, result: LoadResult): Promise<Figures> {
+  await drained(stack);
+  const end = momentOf(stack);
+  return { throughPerSecond: (result.totalAcks * 1000) / (end.at - since.at), messageMicros: ((end.cpuMs - since.cpuMs) * 1000) / result.totalAcks };
 }
 
-/** Every acknowledged webhook must be in the file after the server was killed. */
-function assertStored(dataDir: string, result: LoadResult): void {
-  const db = new DatabaseSync(join(dataDir, 'chasqui.db'));
-  const { stored } = db.prepare("select count(*) as stored from message where direction = 'inbound'").get() as { stored: number };
-  db.close();
-  if (stored < result.totalAcks) throw new Error(`${result.totalAcks} webhooks were acknowledged, but ${stored} are stored`);
-}
-
-async function measure(options: AcceptOptions, row: Row, dataDir: string): Promise<Figures> {
-  const server = startServer(options, row, dataDir);
+async function measure(options: AcceptOptions, row: Row, stack: Stack): Promise<Figures> {
+  const load = startChild('./load.ts', loadPlan(options, row, stack.port));
   try {
-    const { port } = await server.next<Extract<FromServer, { kind: 'listening' }>>('listening');
-    const load = startChild('./load.ts', loadPlan(options, row, port));
+    await load.next<Extract<FromLoad, { kind: 'starting' }>>('starting');
+    const start = momentOf(stack);
     await load.next<Extract<FromLoad, { kind: 'measuring' }>>('measuring');
     const measured = load.next<Extract<FromLoad, { kind: 'measured' }>>('measured');
-    const before = await momentOf(server);
+    const before = momentOf(stack);
     const { result } = await measured;
-    const after = await momentOf(server);
-    await endServer(server, options);
+    const after = momentOf(stack);
     if (result.refusals > 0) throw new Error(`${row.name}: ${result.refusals} webhooks were refused`);
-    if (row.kind !== 'ceiling') assertStored(dataDir, result);
-    return figuresOf(result, before, after);
+    const { rssBytes } = await stack.told();
+    const way = row.drains ? await wholeWay(stack, start, result) : {};
+    await stack.verify(result.totalAcks);
+    return { ...figuresOf(result, before, after), rssMb: rssBytes / 1e6, ...way };
   } finally {
-    await server.end('SIGKILL');
+    await load.end('SIGKILL');
   }
 }
 
 function figuresOf(result: LoadResult, before: Moment, after: Moment): Figures {
-  const seconds = result.measuredMs / 1000;
-  const serverMs = after.server.cpuMs - before.server.cpuMs;
+  const serverMs = after.cpuMs - before.cpuMs;
   const othersMs = after.machine.busy - before.machine.busy - serverMs - result.cpuMs;
   return {
-    perSecond: result.acks / seconds,
+    perSecond: (result.acks * 1000) / result.measuredMs,
     ...result.latency,
-    serverMicros: (serverMs * 1000) / result.acks,
+    messageMicros: (serverMs * 1000) / result.acks,
     loadMicros: (result.cpuMs * 1000) / result.acks,
-    answeredPerSecond: (after.server.sent - before.server.sent) / seconds,
-    rssMb: after.server.rssBytes / 1e6,
     othersPercent: Math.max(0, (100 * othersMs) / (after.machine.total - before.machine.total)),
     bodyBytes: result.bodyBytes,
   };
 }
 
 /** Runs every row once before any is run again, so that what drifts drifts for all. */
-export async function measureAccept(options: AcceptOptions, progress: (text: string) => void): Promise<Map<string, Figures>> {
-  const runs = ROWS.map((): Figures[] => []);
+export async function measureAccept(options: AcceptOptions, backends: Backends, progress: (text: string) => void): Promise<Map<string, Figures[]>> {
+  const rows = rowsOf(options);
+  const runs = new Map(rows.map((row): [string, Figures[]] => [row.name, []]));
   for (let run = 1; run <= options.runs; run += 1) {
-    for (const [index, row] of ROWS.entries()) {
-      const figures = await withDataDir((dataDir) => measure(options, row, dataDir));
-      runs[index]?.push(figures);
-      progress(`accept, run ${run}: ${row.name}: ${shown(figures.perSecond ?? 0)}/s, p99 ${shown(figures.p99 ?? 0)} ms, others ${shown(figures.othersPercent ?? 0)} %`);
+    for (const row of rows) {
+      const figures = await withStack(backends, { ...options, kind: row.kind }, (stack) => measure(options, row, stack));
+      runs.get(row.name)?.push(figures);
+      const { perSecond = 0, p99 = 0, messageMicros = 0, othersPercent = 0 } = figures;
+      progress(`accept, run ${run}: ${row.name}: ${shown(perSecond)}/s, p99 ${shown(p99)} ms, ${shown(messageMicros)} µs, others ${shown(othersPercent)} %`);
     }
   }
-  withRatios(runs);
-  return new Map(ROWS.map((row, index) => [row.name, medians(runs[index] ?? [])]));
+  return runs;
 }
 
-/** Each full-load run as a part of the ceiling of the same round. */
-function withRatios(runs: Figures[][]): void {
-  const ceilings = runs[0] ?? [];
-  for (const [index, row] of ROWS.entries()) {
-    if (row.isPaced) continue;
-    for (const [round, figures] of (runs[index] ?? []).entries()) figures.ratio = (figures.perSecond ?? 0) / (ceilings[round]?.perSecond ?? 0);
-  }
+const HEAD = ['accept', 'webhooks/s', 'x ceiling', 'x peer', 'p50 ms', 'p99 ms', 'max ms', 'CPU µs/message', 'finished/s', 'RSS MB', 'load µs', 'others %'];
+
+/** The median over the rounds of one row's figure as a part of another's. */
+function ratio(runs: Map<string, Figures[]>, figure: string, [name, other]: [string, string]): number | undefined {
+  const others = runs.get(other);
+  if (!others) return undefined;
+  return medians((runs.get(name) ?? []).map((each, round) => ({ ratio: (each[figure] ?? Number.NaN) / (others[round]?.[figure] ?? Number.NaN) }))).ratio;
 }
 
-const HEAD = ['accept', 'webhooks/s', 'x ceiling', 'p50 ms', 'p99 ms', 'max ms', 'server CPU µs', 'load CPU µs', 'answered/s', 'RSS MB', 'others %'];
+const peerOf = (row: Row): string => `${PEER}${row.drains ? ', its worker draining' : ''}${row.pace === 'paced' ? ', paced' : ''}`;
 
-export function reportAccept(options: AcceptOptions, measured: Map<string, Figures>): string {
-  const rows = [...measured].map(([name, f]) => {
-    const columns = ['perSecond', 'ratio', 'p50', 'p99', 'max', 'serverMicros', 'loadMicros', 'answeredPerSecond', 'rssMb', 'othersPercent'];
-    return [name, ...columns.map((column) => (f[column] === undefined ? '-' : shown(f[column])))];
+export function reportAccept(options: AcceptOptions, runs: Map<string, Figures[]>): string {
+  const ceiling = OURS[0]?.name ?? '';
+  const cell = (value: number | undefined): string => (value === undefined || Number.isNaN(value) ? '-' : shown(value));
+  const rows = rowsOf(options).map((row) => {
+    const f = medians(runs.get(row.name) ?? []);
+    const ratios = row.pace === 'paced' ? [undefined, undefined] : [ratio(runs, 'perSecond', [row.name, ceiling]), ratio(runs, 'perSecond', [row.name, peerOf(row)])];
+    return [row.name, cell(f.perSecond), ...ratios.map(cell), ...['p50', 'p99', 'max', 'messageMicros', 'throughPerSecond', 'rssMb', 'loadMicros', 'othersPercent'].map((column) => cell(f[column]))];
   });
-  const bodyBytes = [...measured.values()][0]?.bodyBytes ?? 0;
+  const bodyBytes = medians(runs.get(ceiling) ?? []).bodyBytes ?? 0;
   return [
     `Signed Chatwoot webhooks of ${bodyBytes} bytes to ${shown(CONVERSATIONS)} conversations, ${options.connections} connections; paced: ${shown(options.pacedPerSecond)}/s, latency from`,
-    `the moment each was due. Store: SQLite on its thread, WAL, synchronous=FULL, group commit, default settings; a fresh file per run.`,
-    `After each run the server is killed (SIGKILL) and every acknowledged webhook is found in its file. Role all: instant in-process channel`,
-    `and responder, ${options.concurrency} turns at once, debounce 0. CPU µs: time of the whole process per acknowledged webhook.`,
-    `Others: the part of the machine that neither server nor load generator used while it was busy; well above 10, the figures say little.`,
+    'the moment each was due. After each run of ours the server is killed (SIGKILL) and every acknowledged webhook is found in its store. Work: instant',
+    `in-process channel and responder, ${options.concurrency} turns at once, debounce 0; the peer's worker does nothing with ${options.concurrency} jobs at once, in no order.`,
+    'CPU µs: all processes that serve it, the database\'s too, per message: accepted, and where work drains, worked off to the end. Finished/s: from the',
+    'first webhook until the last has its ending. Others: the part of the machine that none of them used; well above 10, the figures say little.',
     '',
     table(HEAD, rows),
   ].join('\n');
+}
+
+/** What the figures say of the targets. */
+export function judgeAccept(options: AcceptOptions, runs: Map<string, Figures[]>): Verdict[] {
+  if (!options.withPeers) return [];
+  const [, api, all] = OURS.map(({ name }) => name) as [string, string, string];
+  const draining = `${PEER}, its worker draining`;
+  const of = (figure: string, pair: [string, string]): number => ratio(runs, figure, pair) ?? Number.NaN;
+  return [
+    { target: 'accepted/s at least 1.6 x what one would write today (aim 2.2)', measured: of('perSecond', [api, PEER]), atLeast: 1.6, unit: 'x' },
+    { target: 'its p99 no worse: at most 1 x', measured: of('p99', [api, PEER]), atMost: 1, unit: 'x' },
+    { target: 'accepted/s while workers drain at least 2 x (aim 3)', measured: of('perSecond', [all, draining]), atLeast: 2, unit: 'x' },
+    { target: 'finished/s, from the first webhook to the last ending (no target)', measured: of('throughPerSecond', [all, draining]), unit: 'x' },
+    { target: 'CPU per message, worked off to the end, at most 0.5 x (aim 0.25)', measured: of('messageMicros', [all, draining]), atMost: 0.5, unit: 'x' },
+  ];
 }

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const DEADLINE_MS = 120_000;
 
 export interface Child {
+  readonly pid: number;
   send(message: object): void;
   /** The next message of this kind. Rejects when the process ends before, or after two minutes. */
   next<T extends { kind: string }>(kind: T['kind']): Promise<T>;
@@ -24,6 +25,7 @@ export function startChild(file: string, plan: object, execArgv: readonly string
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return {
     gone,
+    pid: child.pid ?? 0,
     send: (message) => void child.send(message),
     next: (kind) => nextMessage(child, file, kind),
     async end(signal) {

@@ -1,27 +1,24 @@
 /** One measured run of the lanes, in a process of its own. */
 import { buildApp } from '../src/app/build.ts';
+import type { App } from '../src/app/build.ts';
 import { loadConfig } from '../src/config/index.ts';
 import { systemClock, systemRandom } from '../src/domain/clock.ts';
 import { createIds, laneOf } from '../src/domain/ids.ts';
-import type { ChannelId, ConversationId, LaneId, OrgId } from '../src/domain/ids.ts';
+import type { LaneId, OrgId } from '../src/domain/ids.ts';
 import { createLocalEngine } from '../src/engines/local/index.ts';
-import { createIntake } from '../src/intake/index.ts';
 import type { Channel } from '../src/ports/channel.ts';
 import type { Engine } from '../src/ports/engine.ts';
-import type { Mailbox } from '../src/ports/mailbox.ts';
 import type { Store } from '../src/ports/store.ts';
 import type { Log, Telemetry } from '../src/ports/telemetry.ts';
-import { openSqliteStore } from '../src/stores/sqlite/index.ts';
 import { createWork } from '../src/work/index.ts';
-import type { TurnPolicy } from '../src/work/index.ts';
-import { instantChannel, instantResponder } from './instant.ts';
-import { Latencies } from './latencies.ts';
+import { inChunks, instantChannel, instantResponder, messageEvent, until } from './instant.ts';
 import type { Figures } from './report.ts';
+import { settingsOf } from './settings.ts';
+import type { Where } from './settings.ts';
 
-export type LanePlan = { dataDir: string; concurrency: number } & (
-  | { kind: 'jobs'; conversations: number; jobsEach: number }
+export type LanePlan = { where: Where; concurrency: number } & (
+  | { kind: 'jobs'; conversations: number; jobsEach: number; rounds: number }
   | { kind: 'turns'; turns: number }
-  | { kind: 'wakes'; wakes: number; perSecond: number }
 );
 export interface LaneDone {
   kind: 'done';
@@ -32,8 +29,6 @@ const ORG = 'org_bench' as OrgId;
 /** As the settings' defaults. */
 const LEASE_MS = 15_000;
 const MAX_PER_CLAIM = 100;
-/** Calls made together while the work is laid out. */
-const CHUNK = 500;
 
 /** Nothing goes wrong in a bench: whatever is worth a warning makes its figures worthless. */
 function fail(fields: object, message: string): never {
@@ -49,27 +44,19 @@ const log: Log = {
 };
 const telemetry: Telemetry = { log, meter: { count: () => {}, observe: () => {}, gauge: () => {} } };
 const newId = createIds(systemClock, systemRandom);
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function inChunks(count: number, task: (index: number) => Promise<unknown>): Promise<void> {
-  for (let from = 0; from < count; from += CHUNK) {
-    await Promise.all(Array.from({ length: Math.min(CHUNK, count - from) }, (_, offset) => task(from + offset)));
-  }
+/** The store without the rest of the house; only what is measured is loaded. */
+async function openStore({ dataDir, databaseUrl }: Where): Promise<Store> {
+  if (databaseUrl === null) return (await import('../src/stores/sqlite/index.ts')).openSqliteStore({ dataDir, clock: systemClock });
+  return (await import('../src/stores/postgres/index.ts')).openPostgresStore({ url: databaseUrl });
 }
 
-async function until(isDone: () => boolean): Promise<void> {
-  while (!isDone()) await pause(1);
+interface Jobs {
+  started(): void;
+  ended(): void;
 }
 
-/** The engine and the work on a store, without the rest of the house. */
-interface Bench {
-  store: Store;
-  engine: Engine;
-  drain: ReturnType<typeof createWork>;
-}
-
-async function openBench(plan: LanePlan, parts: { policy?: TurnPolicy; onJob?: () => void }): Promise<Bench> {
-  const store = await openSqliteStore({ dataDir: plan.dataDir, clock: systemClock });
+function startEngine(plan: LanePlan, store: Store, jobs: Jobs): Engine {
   const engine = createLocalEngine(
     { mailbox: store.mailbox, clock: systemClock, telemetry },
     { owner: 'bench', concurrency: plan.concurrency, maxPerClaim: MAX_PER_CLAIM, leaseMs: LEASE_MS, shares: () => ({ cap: 0, orgs: new Map() }) },
@@ -82,184 +69,102 @@ async function openBench(plan: LanePlan, parts: { policy?: TurnPolicy; onJob?: (
       clock: systemClock,
       newId,
       telemetry,
-      policy: () => parts.policy,
-      handlers: {
-        noop: async () => {
-          parts.onJob?.();
-        },
-      },
+      policy: () => undefined,
+      handler: () => async () => jobs.started(),
+      jobs: store.jobs,
+      events: { emit: () => {} },
       examine: async () => {},
       turnEnded: () => {},
       wake: (laneId) => engine.wake(laneId),
     },
     { leaseMs: LEASE_MS, maxAttempts: 3, retryDelayMs: 1000, maxCrashes: 3, maxTries: 4, patienceMs: 0, attemptMs: 60_000, respondMs: 45_000, history: 20, typing: { enabled: false, intervalMs: 3000 } },
   );
-  return { store, engine, drain };
+  engine.start(async (claimed, signal) => {
+    const drained = await drain(claimed, signal);
+    jobs.ended();
+    return drained;
+  });
+  return engine;
 }
 
-/** Jobs that do nothing, five in a lane: how fast lanes are claimed, worked through in order and given back. */
-async function jobs(plan: LanePlan & { kind: 'jobs' }): Promise<Figures> {
+/** Lays out a round's jobs, then works them off: ms from the first one's start until the last lane was given back. */
+async function round(plan: LanePlan & { kind: 'jobs' }, store: Store): Promise<number> {
   const { conversations, jobsEach } = plan;
-  let ran = 0;
-  const { store, engine, drain } = await openBench(plan, { onJob: () => (ran += 1) });
-  const layOut = (lanes: number): Promise<void> => {
-    const ids = Array.from({ length: lanes }, () => laneOf(newId('cnv')));
-    return inChunks(lanes * jobsEach, (index) => store.mailbox.addJob({ kind: 'noop', payload: null, orgId: ORG, laneId: ids[index % lanes] as LaneId }));
+  const ids = Array.from({ length: conversations }, () => laneOf(newId('cnv')));
+  await inChunks(conversations * jobsEach, (index) => store.mailbox.addJob({ kind: 'noop', payload: null, orgId: ORG, laneId: ids[index % conversations] as LaneId }));
+  const ran = { first: 0, jobs: 0, lanes: 0, last: 0 };
+  const started = (): void => {
+    if (ran.jobs === 0) ran.first = performance.now();
+    ran.jobs += 1;
   };
-  const warm = Math.ceil(conversations / 10);
-  await layOut(warm);
-  engine.start(drain);
-  await until(() => engine.stats().succeeded >= warm);
-  engine.pause();
-  await layOut(conversations);
-  const startedAt = performance.now();
-  engine.resume();
-  await until(() => engine.stats().succeeded >= warm + conversations);
-  const seconds = (performance.now() - startedAt) / 1000;
-  const expected = (warm + conversations) * jobsEach;
-  const { completed } = await store.reports.counts();
-  if (ran !== expected || completed !== expected) throw new Error(`${expected} jobs were laid out, ${ran} ran and ${completed} are completed`);
+  const ended = (): void => {
+    ran.lanes += 1;
+    ran.last = performance.now();
+  };
+  const engine = startEngine(plan, store, { started, ended });
+  await until(() => ran.lanes >= conversations);
   await engine.stop(1000);
+  if (ran.jobs !== conversations * jobsEach || ran.lanes !== conversations) throw new Error(`${conversations * jobsEach} jobs were laid out in ${conversations} lanes; ${ran.jobs} ran, ${ran.lanes} lanes ended`);
+  return ran.last - ran.first;
+}
+
+/** Jobs that do nothing, some in each lane: how fast lanes are claimed, worked through in order and given back. The first round warms up. */
+async function jobs(plan: LanePlan & { kind: 'jobs' }): Promise<Figures> {
+  const store = await openStore(plan.where);
+  let measuredMs = 0;
+  for (let n = 0; n <= plan.rounds; n += 1) {
+    const ms = await round(plan, store);
+    if (n > 0) measuredMs += ms;
+  }
+  const { completed } = await store.reports.counts();
+  const each = plan.conversations * plan.jobsEach;
+  if (completed !== each * (plan.rounds + 1)) throw new Error(`${each * (plan.rounds + 1)} jobs were laid out, ${completed} are completed`);
   await store.close();
-  return { perSecond: (conversations * jobsEach) / seconds, lanesPerSecond: conversations / seconds };
+  return { perSecond: (each * plan.rounds * 1000) / measuredMs };
+}
+
+interface Turning {
+  app: App;
+  channel: Channel;
+}
+
+async function openApp(plan: LanePlan, role: 'api' | 'all', onSent: (key: string) => void): Promise<Turning> {
+  const channels: Channel[] = [];
+  const instant = (channel: Channel): Channel => channels[channels.push(instantChannel(channel, onSent)) - 1] as Channel;
+  const config = await loadConfig({ env: settingsOf(plan.where, plan.concurrency), folder: plan.where.dataDir });
+  const app = await buildApp(config, { role, channel: instant, responder: () => instantResponder });
+  const [channel] = channels;
+  if (!channel) throw new Error('the default configuration has no channel');
+  return { app, channel };
 }
 
 /** The product with everything but the network: messages go in through intake, and every reply is stored, fenced, sent and settled. */
 async function turns(plan: LanePlan & { kind: 'turns' }): Promise<Figures> {
-  const env = {
-    PORT: '0',
-    LOG_LEVEL: 'error',
-    DATA_DIR: plan.dataDir,
-    LOCAL_QUEUE_CONCURRENCY: String(plan.concurrency),
-    WORKER_TYPING_ENABLED: 'false',
-    BURST_DEBOUNCE_MS: '0',
-  };
+  const warm = Math.ceil(plan.turns / 5);
+  const total = warm + plan.turns;
+  const first = await openApp(plan, 'api', () => {});
+  await inChunks(total, (index) => first.app.intake.accept(first.channel, [messageEvent(index)], { receivedAt: Date.now(), verifiedAt: Date.now() }));
+  await first.app.stop();
   const keys = new Set<string>();
-  let sent = 0;
+  const sent = { count: 0, warmAt: 0 };
   const onSent = (key: string): void => {
-    sent += 1;
+    sent.count += 1;
     keys.add(key);
+    if (sent.count === warm) sent.warmAt = performance.now();
   };
-  const channels: Channel[] = [];
-  const instant = (channel: Channel): Channel => channels[channels.push(instantChannel(channel, onSent)) - 1] as Channel;
-  const app = await buildApp(await loadConfig({ env, folder: plan.dataDir }), { channel: instant, responder: () => instantResponder });
-  const [channel] = channels;
-  const { engine } = app;
-  if (!channel || !engine) throw new Error('the default configuration has no channel or no engine');
+  const { app } = await openApp(plan, 'all', onSent);
   await app.start();
   await app.working();
-  let number = 0;
-  const layOut = (count: number): Promise<void> => inChunks(count, () => app.intake.accept(channel, [messageEvent(++number)], { receivedAt: Date.now(), verifiedAt: Date.now() }));
-  const warm = Math.ceil(plan.turns / 10);
-  await layOut(warm);
-  await until(() => engine.stats().succeeded >= warm);
-  engine.pause();
-  await layOut(plan.turns);
-  const startedAt = performance.now();
-  engine.resume();
-  await until(() => engine.stats().succeeded >= warm + plan.turns);
-  const seconds = (performance.now() - startedAt) / 1000;
-  const expected = warm + plan.turns;
+  await until(() => (app.engine?.stats().succeeded ?? 0) >= total);
+  const seconds = (performance.now() - sent.warmAt) / 1000;
   const { completed } = await app.store.reports.counts();
-  if (sent !== expected || keys.size !== expected || completed !== expected) {
-    throw new Error(`${expected} messages went in, ${sent} replies were sent, ${keys.size} different ones, ${completed} jobs are completed`);
+  if (sent.count !== total || keys.size !== total || completed !== total) {
+    throw new Error(`${total} messages went in, ${sent.count} replies were sent, ${keys.size} different ones, ${completed} jobs are completed`);
   }
   await app.stop();
   return { perSecond: plan.turns / seconds };
 }
 
-const messageEvent = (number: number): Parameters<ReturnType<typeof createIntake>['accept']>[1][number] => ({
-  kind: 'message',
-  message: {
-    externalId: String(number),
-    conversation: String(number),
-    author: `contact:${number}`,
-    text: `Is order ${number} on its way?`,
-    attachments: [],
-    sentAt: Date.now(),
-    locale: 'en',
-  },
-  refused: null,
-  doubt: false,
-});
-
-/** Notes when a message was handed to the store, and when its commit was known. */
-function timed(mailbox: Mailbox, times: Map<string, { calledAt: number; committedAt: number }>): Mailbox {
-  return {
-    ...mailbox,
-    append: async (arrival) => {
-      const calledAt = performance.now();
-      const appended = await mailbox.append(arrival);
-      times.set(appended.laneId, { calledAt, committedAt: performance.now() });
-      return appended;
-    },
-  };
-}
-
-/** Messages one by one at a modest pace: how long after its commit the lane is in a worker's hands. */
-async function wakes(plan: LanePlan & { kind: 'wakes' }): Promise<Figures> {
-  const id = 'chn_bench' as ChannelId;
-  const channel = instantChannel(
-    {
-      id,
-      orgId: ORG,
-      kind: 'bench',
-      resolution: { by: 'key', windowMs: 60_000 },
-      requestMs: 5000,
-      landingMs: 0,
-      verify: () => null,
-      parse: () => [],
-      split: (text) => [text],
-      send: async () => ({ kind: 'sent', providerId: null }),
-    },
-    () => {},
-  );
-  const policy: TurnPolicy = { channel, responder: instantResponder, strategy: 'coalesce', debounceMs: 0, debounceMaxMs: 0, locale: 'en' };
-  const { store, engine, drain } = await openBench(plan, { policy });
-  const times = new Map<string, { calledAt: number; committedAt: number }>();
-  const fromCommit = new Latencies(plan.wakes);
-  const fromCall = new Latencies(plan.wakes);
-  const warm = Math.ceil(plan.wakes / 4);
-  let seen = 0;
-  const intake = createIntake(
-    { mailbox: timed(store.mailbox, times), conversations: store.conversations, ledger: store.ledger, newId, clock: systemClock, telemetry, wake: (laneId) => engine.wake(laneId) },
-    { debounceMs: () => 0, duplicateWindowMs: () => 5000 },
-  );
-  engine.start((claimed, signal) => {
-    const enteredAt = performance.now();
-    const at = times.get(claimed.lease.laneId as string as ConversationId);
-    seen += 1;
-    if (at && seen > warm) {
-      fromCommit.add(enteredAt - at.committedAt);
-      fromCall.add(enteredAt - at.calledAt);
-    }
-    return drain(claimed, signal);
-  });
-  const total = warm + plan.wakes;
-  const startedAt = performance.now();
-  for (let number = 1; number <= total; number += 1) {
-    await pause(Math.max(0, startedAt + (number * 1000) / plan.perSecond - performance.now()));
-    void intake.accept(channel, [messageEvent(number)], { receivedAt: Date.now(), verifiedAt: Date.now() });
-  }
-  await until(() => engine.stats().succeeded >= total);
-  await engine.stop(1000);
-  await store.close();
-  const commit = fromCommit.figures();
-  const call = fromCall.figures();
-  if (fromCommit.count !== plan.wakes) throw new Error(`${plan.wakes} messages were measured for, ${fromCommit.count} were`);
-  return { commitP50: commit.p50, commitP99: commit.p99, callP50: call.p50, callP99: call.p99 };
-}
-
-function measure(plan: LanePlan): Promise<Figures> {
-  switch (plan.kind) {
-    case 'jobs':
-      return jobs(plan);
-    case 'turns':
-      return turns(plan);
-    case 'wakes':
-      return wakes(plan);
-  }
-}
-
-const figures = await measure(JSON.parse(process.argv[2] ?? '{}') as LanePlan);
+const plan = JSON.parse(process.argv[2] ?? '{}') as LanePlan;
+const figures = await (plan.kind === 'jobs' ? jobs(plan) : turns(plan));
 process.send?.({ kind: 'done', figures } satisfies LaneDone, () => process.disconnect());

@@ -1,69 +1,113 @@
-import { startChild, withDataDir } from './children.ts';
+import type { Backends, Fsync } from './backends.ts';
+import { startChild } from './children.ts';
 import type { LaneDone, LanePlan } from './lane-child.ts';
+import { peerVersions } from './peers.ts';
 import { medians, shown, table } from './report.ts';
-import type { Figures } from './report.ts';
+import type { Figures, Verdict } from './report.ts';
+import { withStore } from './stacks.ts';
+import type { StackOptions } from './stacks.ts';
 
-export interface LanesOptions {
+export interface LanesOptions extends StackOptions {
   runs: number;
-  concurrency: number;
   conversations: number;
   jobsEach: number;
+  /** How often these jobs are laid out and worked off in a run, after one time that does not count. */
+  rounds: number;
   turns: number;
-  wakes: number;
-  wakesPerSecond: number;
+  withPeers: boolean;
 }
 
-type Kind = LanePlan['kind'];
-const KINDS: readonly Kind[] = ['jobs', 'turns', 'wakes'];
-
-function planOf(kind: Kind, options: LanesOptions, dataDir: string): LanePlan {
-  const { concurrency, conversations, jobsEach, turns, wakes, wakesPerSecond } = options;
-  switch (kind) {
-    case 'jobs':
-      return { kind, dataDir, concurrency, conversations, jobsEach };
-    case 'turns':
-      return { kind, dataDir, concurrency, turns };
-    case 'wakes':
-      return { kind, dataDir, concurrency, wakes, perSecond: wakesPerSecond };
-  }
+interface Row {
+  name: string;
+  /** `per`: what is counted. */
+  measure(options: LanesOptions, backends: Backends): Promise<Figures>;
 }
 
-async function measure(plan: LanePlan): Promise<Figures> {
-  const child = startChild('./lane-child.ts', plan);
+async function child(file: string, plan: object): Promise<Figures> {
+  const process = startChild(file, plan);
   try {
-    return (await child.next<LaneDone>('done')).figures;
+    return (await process.next<LaneDone>('done')).figures;
   } finally {
-    await child.end('SIGKILL');
+    await process.end('SIGKILL');
   }
 }
 
-export async function measureLanes(options: LanesOptions, progress: (text: string) => void): Promise<Record<Kind, Figures>> {
-  const runs: Record<Kind, Figures[]> = { jobs: [], turns: [], wakes: [] };
+function ours(kind: LanePlan['kind']): Row['measure'] {
+  return (options, backends) => withStore(backends, { ...options, engine: 'local' }, (where) => child('./lane-child.ts', { ...options, kind, where }));
+}
+
+function onRedis(file: string, fsync: Fsync): Row['measure'] {
+  return async (options, backends) => {
+    const redis = await backends.redis(fsync);
+    if (!redis) throw new Error('Redis is not installed');
+    return redis.emptied((redisUrl) => child(file, { ...options, redisUrl }));
+  };
+}
+
+function onPostgres(file: string): Row['measure'] {
+  return async (options, backends) => {
+    const postgres = await backends.postgres();
+    if (!postgres) throw new Error('PostgreSQL is not installed');
+    return postgres.withDatabase((databaseUrl) => child(file, { ...options, databaseUrl }));
+  };
+}
+
+const JOBS = 'jobs that do nothing';
+const TURNS = 'whole turns, reply stored and sent';
+const BULLMQ_ALWAYS = 'BullMQ, AOF always (no order)';
+const GROUPMQ = 'groupmq, AOF everysec (in order)';
+
+const OURS: readonly Row[] = [
+  { name: `${JOBS} (in order, fsynced)`, measure: ours('jobs') },
+  { name: TURNS, measure: ours('turns') },
+];
+const PEERS: readonly Row[] = [
+  { name: 'BullMQ, AOF everysec (no order)', measure: onRedis('./peers/bullmq.mjs', 'everysec') },
+  { name: BULLMQ_ALWAYS, measure: onRedis('./peers/bullmq.mjs', 'always') },
+  { name: GROUPMQ, measure: onRedis('./peers/groupmq.mjs', 'everysec') },
+  { name: 'pg-boss, batches of 100 (no order, fsynced)', measure: onPostgres('./peers/pg-boss.mjs') },
+  { name: 'graphile-worker, local queue (no order, fsynced)', measure: onPostgres('./peers/graphile.mjs') },
+];
+
+const rowsOf = ({ withPeers }: LanesOptions): readonly Row[] => (withPeers ? [...OURS, ...PEERS] : OURS);
+
+export async function measureLanes(options: LanesOptions, backends: Backends, progress: (text: string) => void): Promise<Map<string, Figures[]>> {
+  const rows = rowsOf(options);
+  const runs = new Map(rows.map((row): [string, Figures[]] => [row.name, []]));
   for (let run = 1; run <= options.runs; run += 1) {
-    for (const kind of KINDS) {
-      const figures = await withDataDir((dataDir) => measure(planOf(kind, options, dataDir)));
-      runs[kind].push(figures);
-      progress(`lanes, run ${run}: ${kind}: ${Object.entries(figures).map(([name, value]) => `${name} ${shown(value)}`).join(', ')}`);
+    for (const row of rows) {
+      const figures = await row.measure(options, backends);
+      runs.get(row.name)?.push(figures);
+      progress(`lanes, run ${run}: ${row.name}: ${shown(figures.perSecond ?? 0)}/s`);
     }
   }
-  return { jobs: medians(runs.jobs), turns: medians(runs.turns), wakes: medians(runs.wakes) };
+  return runs;
 }
 
-export function reportLanes(options: LanesOptions, { jobs, turns, wakes }: Record<Kind, Figures>): string {
-  const { concurrency, conversations, jobsEach } = options;
-  const figure = (figures: Figures, name: string): string => shown(figures[name] ?? Number.NaN);
+/** Ours as a multiple of another row's, round by round. */
+function multiple(runs: Map<string, Figures[]>, other: string): number {
+  const others = runs.get(other) ?? [];
+  const mine = runs.get(OURS[0]?.name ?? '') ?? [];
+  return medians(mine.map((each, round) => ({ times: (each.perSecond ?? 0) / (others[round]?.perSecond ?? Number.NaN) }))).times ?? Number.NaN;
+}
+
+export function reportLanes(options: LanesOptions, runs: Map<string, Figures[]>): string {
+  const { concurrency, conversations, jobsEach, rounds, turns, withPeers } = options;
+  const rows = rowsOf(options).map(({ name }) => [name, shown(medians(runs.get(name) ?? []).perSecond ?? Number.NaN), name.startsWith('whole') || name === OURS[0]?.name ? '-' : shown(multiple(runs, name))]);
   return [
-    `Store: SQLite on its thread, WAL, synchronous=FULL, group commit, default settings; a fresh file per run; ${concurrency} lanes at once; typing off,`,
-    'debounce 0, instant in-process channel and responder. Every run checks that each job ended once, and that each reply was sent once.',
+    `Jobs that do nothing: ${shown(conversations)} conversations x ${jobsEach}, laid out first, worked off by one process, ${concurrency} at once; ${rounds} times, after one that does not`,
+    `count; from the first job's start until the last has ended. Whole turns: ${shown(turns)} conversations, a message each; every reply is stored, fenced, sent to`,
+    `an in-process channel and settled. Every run checks that each job ended once and that each reply was sent once.`,
+    ...(withPeers ? [`Compared with ${peerVersions(['bullmq', 'groupmq', 'pg-boss', 'graphile-worker'])}.`] : []),
     '',
-    table(
-      ['lanes', 'per second', 'p50 ms', 'p99 ms'],
-      [
-        [`jobs that do nothing, ${shown(conversations)} conversations x ${jobsEach}`, figure(jobs, 'perSecond'), '-', '-'],
-        [`whole turns, reply stored and sent, ${shown(options.turns)} conversations`, figure(turns, 'perSecond'), '-', '-'],
-        [`commit known to claim, at ${shown(options.wakesPerSecond)}/s`, '-', figure(wakes, 'commitP50'), figure(wakes, 'commitP99')],
-        [`append called to claim (its commit included), at ${shown(options.wakesPerSecond)}/s`, '-', figure(wakes, 'callP50'), figure(wakes, 'callP99')],
-      ],
-    ),
+    table(['lanes', 'per second', 'ours is x'], rows),
   ].join('\n');
+}
+
+export function judgeLanes(options: LanesOptions, runs: Map<string, Figures[]>): Verdict[] {
+  if (!options.withPeers) return [];
+  return [
+    { target: 'jobs that do nothing: ahead of groupmq', measured: multiple(runs, GROUPMQ), atLeast: 1, unit: 'x' },
+    { target: 'jobs that do nothing: at least 1 x BullMQ with AOF always (aim 2)', measured: multiple(runs, BULLMQ_ALWAYS), atLeast: 1, unit: 'x' },
+  ];
 }

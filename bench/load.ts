@@ -35,7 +35,8 @@ export interface LoadResult {
   bodyBytes: number;
 }
 
-export type FromLoad = { kind: 'measuring' } | { kind: 'measured'; result: LoadResult };
+/** `starting`: the first webhook is about to be sent. `measuring`: the warm-up is over. */
+export type FromLoad = { kind: 'starting' } | { kind: 'measuring' } | { kind: 'measured'; result: LoadResult };
 
 /** Counts answers; only those of the measured time make figures. */
 class Tally {
@@ -124,6 +125,7 @@ async function run(plan: LoadPlan, tell: (message: FromLoad) => void): Promise<L
     ),
   );
   const tally = new Tally(plan.maxRequests);
+  tell({ kind: 'starting' });
   const startedAt = performance.now();
   const drive = { requests, connections, tally, until: startedAt + plan.warmMs + plan.measureMs };
   const driven = plan.pace === 'full' ? driveFull(drive) : drivePaced(drive, plan.pace);

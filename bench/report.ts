@@ -34,3 +34,28 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 export function environment(): string {
   return `Node ${process.versions.node}, SQLite ${process.versions.sqlite}, ${availableParallelism()} cores, ${process.platform} ${process.arch}; load generator on the same machine, loopback`;
 }
+
+/** A target, and what was measured. Without a bound it is only told. */
+export interface Verdict {
+  target: string;
+  measured: number;
+  atLeast?: number;
+  atMost?: number;
+  /** `x`, `ms`, … */
+  unit: string;
+}
+
+export function isMet({ measured, atLeast = -Infinity, atMost = Infinity }: Verdict): boolean {
+  return measured >= atLeast && measured <= atMost;
+}
+
+/** What was missed is said as loudly as what was met. */
+export function verdictTable(verdicts: readonly Verdict[]): string {
+  return table(
+    ['target', 'measured', 'met'],
+    verdicts.map((verdict) => {
+      const hasBound = verdict.atLeast !== undefined || verdict.atMost !== undefined;
+      return [verdict.target, `${shown(verdict.measured)} ${verdict.unit}`, hasBound ? (isMet(verdict) ? 'yes' : 'NO') : '-'];
+    }),
+  );
+}

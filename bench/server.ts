@@ -1,4 +1,4 @@
-/** The servers under load, each in a process of its own: the ceiling, and Chasqui in role `api` or `all`. */
+/** The servers of ours under load, each in a process of its own: the ceiling, and Chasqui in any role. */
 import type { AddressInfo } from 'node:net';
 import Fastify from 'fastify';
 import { buildApp } from '../src/app/build.ts';
@@ -6,29 +6,31 @@ import type { App } from '../src/app/build.ts';
 import { verifyWebhook } from '../src/channels/chatwoot/signature.ts';
 import { loadConfig } from '../src/config/index.ts';
 import { instantChannel, instantResponder } from './instant.ts';
+import { settingsOf } from './settings.ts';
+import type { Where } from './settings.ts';
 import { ACCOUNT_ID, WEBHOOK_PATH, WEBHOOK_SECRET } from './webhooks.ts';
 
 export interface ServerPlan {
-  kind: 'ceiling' | 'api' | 'all';
-  dataDir: string;
-  /** Turns at once; only `all` works. */
+  kind: 'ceiling' | 'api' | 'worker' | 'all';
+  where: Where;
+  /** Turns at once, where work is done. */
   concurrency: number;
 }
 
 export type ToServer = { kind: 'tell' } | { kind: 'stop' };
 export interface Told {
   kind: 'told';
-  /** CPU time of the process, all threads, since its start, ms. */
-  cpuMs: number;
-  /** Replies handed to the channel since its start. */
-  sent: number;
+  /** Messages that have no ending yet. */
+  pending: number;
+  /** Messages that ended. */
+  finished: number;
   rssBytes: number;
 }
 export type FromServer = { kind: 'listening'; port: number } | Told;
 
 interface Serving {
   port: number;
-  sent(): number;
+  counts(): Promise<{ pending: number; finished: number }>;
   stop(): Promise<unknown>;
 }
 
@@ -48,44 +50,35 @@ async function serveCeiling(): Promise<Serving> {
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  return { port, sent: () => 0, stop: () => app.close() };
+  return { port, counts: async () => ({ pending: 0, finished: 0 }), stop: () => app.close() };
 }
 
 /** Chasqui as it is deployed, with a channel that sends nowhere and a responder that answers at once. */
-async function serveProduct(plan: ServerPlan): Promise<Serving> {
+async function serveProduct(plan: ServerPlan, role: 'api' | 'worker' | 'all'): Promise<Serving> {
   const env = {
-    PORT: '0',
-    HOST: '127.0.0.1',
-    LOG_LEVEL: 'error',
-    DATA_DIR: plan.dataDir,
-    LOCAL_QUEUE_CONCURRENCY: String(plan.concurrency),
-    WORKER_TYPING_ENABLED: 'false',
-    BURST_DEBOUNCE_MS: '0',
+    ...settingsOf(plan.where, plan.concurrency),
     CHATWOOT_BASE_URL: 'http://127.0.0.1:9',
     CHATWOOT_ACCOUNT_ID: String(ACCOUNT_ID),
     CHATWOOT_API_TOKEN: 'bench-token',
     CHATWOOT_WEBHOOK_SECRET: WEBHOOK_SECRET,
   };
-  let sent = 0;
-  const config = await loadConfig({ env, folder: plan.dataDir });
-  const app: App = await buildApp(config, {
-    role: plan.kind === 'api' ? 'api' : 'all',
-    channel: (channel) => instantChannel(channel, () => (sent += 1)),
-    responder: () => instantResponder,
-  });
+  const config = await loadConfig({ env, folder: plan.where.dataDir });
+  const app: App = await buildApp(config, { role, channel: (channel) => instantChannel(channel, () => {}), responder: () => instantResponder });
   const address = await app.start();
-  return { port: Number(new URL(address ?? '').port), sent: () => sent, stop: () => app.stop() };
+  await app.working();
+  const counts = async (): Promise<{ pending: number; finished: number }> => {
+    const { waiting, active, delayed, completed } = await app.store.reports.counts();
+    return { pending: waiting + active + delayed, finished: completed };
+  };
+  return { port: address === null ? 0 : Number(new URL(address).port), counts, stop: () => app.stop() };
 }
 
 const plan = JSON.parse(process.argv[2] ?? '{}') as ServerPlan;
-const serving = plan.kind === 'ceiling' ? await serveCeiling() : await serveProduct(plan);
+const serving = plan.kind === 'ceiling' ? await serveCeiling() : await serveProduct(plan, plan.kind);
 const tell = (message: FromServer): void => void process.send?.(message);
 
 process.on('message', (message: ToServer) => {
   if (message.kind === 'stop') void serving.stop().then(() => process.disconnect());
-  else {
-    const { user, system } = process.cpuUsage();
-    tell({ kind: 'told', cpuMs: (user + system) / 1000, sent: serving.sent(), rssBytes: process.memoryUsage.rss() });
-  }
+  else void serving.counts().then((counts) => tell({ kind: 'told', ...counts, rssBytes: process.memoryUsage.rss() }));
 });
 tell({ kind: 'listening', port: serving.port });

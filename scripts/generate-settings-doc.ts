@@ -2,7 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { notesOf } from '../src/config/field.ts';
+import { LIVE_SETTINGS } from '../src/config/live.ts';
 import { GROUPS, TALK, fileKey } from '../src/config/settings.ts';
+import type { SettingName } from '../src/config/settings.ts';
 
 const HEAD = `# Settings
 
@@ -10,7 +12,8 @@ Generated from the schema in \`src/config/settings.ts\` (\`npm run docs:settings
 
 Each setting is an environment variable, and under its name in camel case a key of \`chasqui.config.ts\`. Where several say something, the first of
 these wins: flags, environment, file, default. An empty variable is not set. \`chasqui config print\` (\`--json\`) shows every value and where it came
-from, without secrets. An unknown key in the file is an error with a suggestion.
+from, without secrets. An unknown key in the file is an error with a suggestion. What is marked *live* counts without a restart when the file is
+read again ([configuration.md](configuration.md#without-a-restart)).
 
 ## The file
 
@@ -44,9 +47,11 @@ export default defineConfig({
 
 - \`orgs[].channels[]\`: \`kind\` (\`chatwoot\`, \`playground\`), an \`id\` that no other channel has, and what the kind needs. Webhooks go to
   \`/webhooks/{kind}/chn_{id}\`.
-- Secrets are text, or better \`{ env: 'NAME' }\`: the name of the environment variable that holds them.
+- Secrets are text, or better \`{ env: 'NAME' }\`, the environment variable that holds them, or \`{ file: '/run/secrets/name' }\`, the file that does.
 - \`responder\` (\`model\`, \`script\`, or \`{ kind: 'function', respond: async (question) => 'text' }\`), \`locale\` and the settings under *Conversations*
   may be set for everything, for an org, or for a channel; the nearest wins, also over the environment, which speaks for the whole process.
+- \`orgs[].weight\` (1): turns that the org gets for each turn of an org of weight 1, while both have messages waiting. \`orgs[].maxConcurrency\`: its
+  turns at once, over all processes; \`ORG_MAX_CONCURRENCY\` when left out, 0 for no cap.
 - \`CHATWOOT_*\` in the environment make one org \`org_default\` with the channel \`chn_chatwoot\`, beside the orgs of the file. With neither, \`org_default\`
   has the playground.
 - \`OPENAI_MODEL\` with \`OPENAI_API_KEY\` or \`OPENAI_BASE_URL\` makes the model answer wherever no \`responder\` is set; otherwise the offline script answers.
@@ -74,7 +79,7 @@ function defaultText(schema: z.ZodType): string {
 
 function settingRow(name: string, schema: z.ZodType): string {
   const { about, unit, secret } = notesOf(schema);
-  const notes = [about, secret ? 'Secret.' : ''].filter(Boolean).join(' ');
+  const notes = [about, secret ? 'Secret.' : '', LIVE_SETTINGS.has(name as SettingName) ? '*Live.*' : ''].filter(Boolean).join(' ');
   const range = [rangeText(schema), unit ?? ''].filter(Boolean).join(' ');
   return `| \`${name}\` | \`${fileKey(name)}\` | ${defaultText(schema)} | ${range || '–'} | ${notes} |`;
 }

@@ -19,7 +19,7 @@ interface AddJobDeps {
   live: LiveConfig;
   store: Pick<Store, 'mailbox'>;
   newId: NewId;
-  wake(laneId: LaneId): void;
+  wake(laneId: LaneId, inMs?: number): void;
 }
 
 /** @throws AppError `job_invalid` for a kind without a handler, an org that is not configured, or a key that is too long. */
@@ -37,7 +37,7 @@ export function createAddJob({ live, store, newId, wake }: AddJobDeps): AddJob {
     if (why !== null) throw new AppError('job_invalid', why);
     const { kind, payload, inMs, priority, key, reuseKey, orgId = live.config.orgs[0]?.id as OrgId } = job;
     const { jobId, laneId, isNew } = await store.mailbox.addJob({ kind, payload, inMs, priority, key, reuseKey, orgId, laneId: newId('lane') });
-    if (isNew && !inMs) wake(laneId);
+    if (isNew) wake(laneId, inMs);
     return { jobId, isNew };
   };
 }

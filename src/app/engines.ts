@@ -121,7 +121,7 @@ async function wakingThrough(house: House, link: Link): Promise<Half> {
   const part: Engines = {
     engine: null,
     redis: redisPart(house, link, { mode: () => mode, steer: async (next) => void (mode = next), leave: async () => {} }),
-    wake: (laneId, inMs = 0) => void (mode !== 'local' && wakes.add(laneId, inMs)),
+    wake: (laneId, inMs = 0) => void (mode !== 'local' && wakes.add({ laneId, inMs, replaces: inMs <= 0 })),
     hear: () => {},
     adopt: () => {},
     degraded: () => (mode !== 'local' && !link.session ? ['redis_engine'] : []),

@@ -27,7 +27,7 @@ export interface Legacy {
   readonly gate: LegacyGate;
   handler(kind: string): JobHandler | undefined;
   /** Null: no table queue is configured. */
-  bridge(at: { store: Pick<Store, 'mailbox' | 'jobs'>; wake(laneId: LaneId): void }): Service | null;
+  bridge(at: { store: Pick<Store, 'mailbox' | 'jobs'>; wake(laneId: LaneId, inMs?: number): void }): Service | null;
   close(): Promise<void>;
 }
 

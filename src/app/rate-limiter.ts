@@ -5,7 +5,7 @@ import { messageHash, type Duplicate, type Said } from '../domain/duplicate.ts';
 import { createMemoryLimiter } from '../limiters/memory/index.ts';
 import { expressMiddleware, fastifyPlugin, nestGuard, type GuardOptions, type Middleware, type NestGuardOptions, type RateLimitGuard, type RateLimitPlugin } from '../limiters/middleware/index.ts';
 import { openPostgresLimiter, type Queryable } from '../limiters/postgres/index.ts';
-import { commandsOf, connectRedis, createRedisLimiter, type RedisClient } from '../limiters/redis/index.ts';
+import { commandsOf, connectRedis, openRedisLimiter, type RedisClient } from '../limiters/redis/index.ts';
 import { createResilientLimiter } from '../limiters/resilient/index.ts';
 import type { Limiter } from '../ports/limiter.ts';
 
@@ -39,7 +39,8 @@ async function openStore(options: RateLimiterOptions, clock: Clock): Promise<Lim
   if (postgres) return openPostgresLimiter({ database: postgres, clock, schema, timeoutMs: timeoutMs ?? POSTGRES_MS });
   // Its state is what ping and the deadlines say; the event tells nothing more.
   const commands = redis ? commandsOf(redis) : redisUrl ? connectRedis(redisUrl, () => undefined) : null;
-  return commands && createRedisLimiter({ commands, clock, prefix, timeoutMs: timeoutMs ?? REDIS_MS });
+  if (!commands) return null;
+  return openRedisLimiter({ commands, clock, prefix, timeoutMs: timeoutMs ?? REDIS_MS });
 }
 
 /**

@@ -40,7 +40,7 @@ const DAY_MS = 86_400_000;
 const FINISHING = 0.8;
 
 /** The way in. `wake` is told of lanes that got work. */
-export function buildIntake(house: House, { wake }: { wake(laneId: LaneId): void }): Intake {
+export function buildIntake(house: House, { wake }: { wake(laneId: LaneId, inMs: number): void }): Intake {
   const { store, newId, clock, telemetry, connections, live } = house;
   const { mailbox, conversations, ledger } = store;
   const talkOf = (id: ChannelId) => connections.get(id)?.config.talk ?? live.settings;
@@ -153,7 +153,7 @@ interface WorkshopParts {
 export function buildWorkshop(house: House, { intake, supervisor, engines, engine }: WorkshopParts): Workshop {
   const { store, newId, clock, telemetry, connections, live } = house;
   const channels = () => connections.all.map(({ channel }) => channel);
-  const wake = (laneId: LaneId): void => engine.wake(laneId);
+  const wake = (laneId: LaneId, inMs?: number): void => engine.wake(laneId, inMs);
   const reconciler = createReconciler(
     { channels, conversations: store.conversations, intake, newId, clock, telemetry, wake },
     { get intervalMs() { return live.settings.catchUpIntervalMs; } },

@@ -42,6 +42,7 @@ async function acceptOne(accepting: Accepting, event: InboundEvent, accepted: Ac
 
 async function message(accepting: Accepting, event: EventOf<'message'>, accepted: Accepted): Promise<void> {
   const { deps, settings, channel, times } = accepting;
+  const governed = govern(settings, channel, { event, now: deps.clock.now() });
   const appended = await deps.mailbox.append({
     orgId: channel.orgId,
     channelId: channel.id,
@@ -50,7 +51,7 @@ async function message(accepting: Accepting, event: EventOf<'message'>, accepted
     messageId: deps.newId('msg'),
     ...times,
     doubt: event.doubt,
-    ...govern(settings, channel, { event, now: deps.clock.now() }),
+    ...governed,
   });
   accepted.messageIds.push(appended.messageId);
   deps.judged(appended.verdict);
@@ -58,7 +59,7 @@ async function message(accepting: Accepting, event: EventOf<'message'>, accepted
   const duplicate = appended.verdict === 'duplicate' || appended.verdict === 'duplicate_text';
   if (appended.verdict === 'duplicate') accepted.duplicates += 1;
   if (duplicate) deps.telemetry.meter.count('duplicates_total', { channel: channel.kind, kind: appended.verdict });
-  if (appended.wake) deps.wake(appended.laneId);
+  if (appended.wake) deps.wake(appended.laneId, governed.deferMs || governed.debounceMs);
 }
 
 async function amend(accepting: Accepting, event: EventOf<'edit'> | EventOf<'withdraw'>): Promise<void> {
@@ -87,7 +88,7 @@ async function owner(accepting: Accepting, event: EventOf<'owner'>): Promise<voi
   });
   if (!changed) return;
   deps.telemetry.log.info({ channelId: channel.id, laneId, owner: event.owner, why: event.why }, 'the conversation has another owner');
-  deps.wake(laneId);
+  deps.wake(laneId, 0);
 }
 
 /** Our own reply came back: a fact about its send, whoever holds the lane. */

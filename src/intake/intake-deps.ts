@@ -15,6 +15,6 @@ export interface IntakeDeps {
   telemetry: Telemetry;
   /** Told of each message that was judged. */
   judged(verdict: Verdict): void;
-  /** Hints, after the commit, that a lane has work. */
-  wake(laneId: LaneId): void;
+  /** Hints, after the commit, that a lane has work which may run in `inMs`. */
+  wake(laneId: LaneId, inMs: number): void;
 }

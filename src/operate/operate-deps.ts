@@ -24,7 +24,7 @@ export interface OperateDeps {
   clock: Clock;
   newId: NewId;
   /** Called after the commit that made work; a hint. */
-  wake: (laneId: LaneId) => void;
+  wake: (laneId: LaneId, inMs?: number) => void;
   telemetry: Telemetry;
   legacy: LegacyGate;
   /** Whether the configuration has such an org or channel. */

@@ -10,11 +10,17 @@ export interface LaneCounts {
   parked: number;
 }
 
+/** `inMs`: 0 now; while somebody holds the lane, the rest of the lease, which ends earlier when the lane is given back. */
+export interface LaneDue {
+  inMs: number;
+  held: boolean;
+}
+
 /** Which lanes want attention, and when: for engines that keep wake-ups outside the store. Reads only; holds no locks. */
 export interface Lanes {
   counts(): Promise<LaneCounts>;
   /** Up to `limit` lanes whose time has come and that nobody holds, in no particular order. */
   ready(limit: number): Promise<LaneId[]>;
-  /** Milliseconds until a lane may be taken: 0 now, the rest of its lease when somebody holds it, null when it has no work. */
-  dueInMs(lane: LaneId): Promise<number | null>;
+  /** When a lane may be taken; null when it has no work. */
+  due(lane: LaneId): Promise<LaneDue | null>;
 }

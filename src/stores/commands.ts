@@ -45,7 +45,7 @@ const METHODS: { [P in PortName]: (keyof StoreCommands[P])[] } = {
   operations: ['start', 'take', 'renew', 'advance', 'stumble', 'complete', 'giveBack', 'get', 'list', 'cancel', 'resume'],
   jobs: ['get', 'progress', 'keyed', 'openKeys'],
   reports: ['message', 'messages', 'counts', 'oldestWaitingMs', 'load', 'prune'],
-  lanes: ['counts', 'ready', 'dueInMs'],
+  lanes: ['counts', 'ready', 'due'],
   controls: ['pause', 'resume', 'pauses', 'engineMode', 'setEngineMode'],
   breakers: ['list', 'open', 'close', 'probe'],
 };

@@ -15,7 +15,7 @@ export interface LegacyBridgeDeps {
   jobs: Pick<Jobs, 'keyed'>;
   newId: NewId;
   telemetry: Telemetry;
-  wake(laneId: LaneId): void;
+  wake(laneId: LaneId, inMs?: number): void;
 }
 
 export interface LegacyBridgeSettings {
@@ -40,7 +40,7 @@ async function add({ queue, mailbox, newId, wake, settings }: Deps, row: LegacyR
   const kind = Object.hasOwn(types, row.type) ? types[row.type]?.kind : undefined;
   if (kind === undefined) return false;
   const { laneId, isNew } = await mailbox.addJob({ ...followedJob(row, { source: queue.source, orgId: settings.orgId, kind }), laneId: newId('lane') });
-  if (isNew && row.dueInMs === 0) wake(laneId);
+  if (isNew) wake(laneId, row.dueInMs);
   return isNew;
 }
 

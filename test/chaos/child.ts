@@ -32,6 +32,12 @@ export class Child {
   readonly ready: Promise<boolean>;
   /** The last of what it logged. */
   log = '';
+  /** Wake-ups that its sweeper found lost, as last told. */
+  rescued = 0;
+  /** It does without Redis, which it was told to use, as last told. */
+  isDegraded = false;
+  /** A message killed it. */
+  isPoisoned = false;
   #isEnded = false;
 
   constructor(env: Record<string, string>, life: Life, told: (told: Told) => void) {
@@ -43,7 +49,9 @@ export class Child {
     createInterface({ input: this.#process.stdout }).on('line', (line) => {
       const [word, action = '', point = '', ms = '0'] = line.split(' ');
       if (word === 'ready') ready.resolve(true);
-      else if (word === 'fault') told({ action, point, ms: Number(ms) });
+      else if (word === 'fault') this.#fault({ action, point, ms: Number(ms) }, told);
+      else if (word === 'rescued') this.rescued = Number(action);
+      else if (word === 'degraded') this.isDegraded = action === '1';
       else this.#keep(`${line}\n`);
     });
     this.ended = once(this.#process, 'exit').then(([code, signal]) => {
@@ -51,6 +59,11 @@ export class Child {
       ready.resolve(false);
       return { code: code as number | null, signal: signal as NodeJS.Signals | null };
     });
+  }
+
+  #fault(fault: Told, told: (told: Told) => void): void {
+    if (fault.point === 'poison') this.isPoisoned = true;
+    told(fault);
   }
 
   get isEnded(): boolean {
@@ -66,7 +79,16 @@ export class Child {
   }
 
   heal(): void {
-    if (!this.#isEnded) this.#process.stdin.write('heal\n');
+    this.#say('heal');
+  }
+
+  /** Keeps its event loop busy for `ms`; it tells of it when it begins. */
+  block(ms: number): void {
+    this.#say(`block ${ms}`);
+  }
+
+  #say(line: string): void {
+    if (!this.#isEnded) this.#process.stdin.write(`${line}\n`);
   }
 
   /** Asks it to stop. False: it did not within its time, and was killed. */

@@ -1,26 +1,11 @@
-import type { Action, Failpoint, Fate, Plan, Step } from './plan.ts';
+import type { Cell } from './cell.ts';
+import { drawMembers, drawProcessTroubles, drawServerTroubles } from './draw-fleet.ts';
+import type { Fate, Member, Plan, Role, Step } from './plan.ts';
 import { seeded } from './seeded.ts';
 import type { Seeded } from './seeded.ts';
 
 /** How long users are at it, ms. */
 const SPAN_MS = 2000;
-
-/** Points of the way of a message, in its order; those at which a process is worth killing. */
-export const KILL_POINTS = [
-  'append:before', 'append:after', 'claim:after', 'begin:before', 'begin:after', 'respond:before', 'respond:after', 'plan:before', 'plan:after',
-  'startPart:before', 'startPart:after', 'send:before', 'send:after', 'recordSent:before', 'recordSent:after', 'settle:before', 'settle:after',
-  'release:before', 'release:after', 'fail:before', 'fail:after', 'endPart:before', 'endPart:after', 'resend:after', 'readback:after', 'examine:after', 'setOwner:before',
-  'setOwner:after',
-] as const;
-
-/** Passed seldom, if at all. */
-const RARE = /^(fail|endPart|resend|readback)/;
-
-const FREEZE_POINTS = ['begin:after', 'respond:after', 'plan:after', 'startPart:after', 'send:before', 'send:after', 'recordSent:after', 'release:before'] as const;
-const STALL_POINTS = ['begin:after', 'respond:after', 'plan:before', 'plan:after', 'startPart:before', 'startPart:after', 'recordSent:before', 'settle:before', 'resend:before'] as const;
-const STORE_POINTS = [
-  'append', 'begin', 'plan', 'startPart', 'recordSent', 'settle', 'release', 'open', 'renew', 'claim', 'setOwner', 'endPart', 'known', 'setCursor', 'fail', 'resend',
-] as const;
 
 /** Texts that make the model fail for a while: each ends well within the attempts. */
 const PASSING = ['[fault:fail1]', '[fault:fail2]', '[fault:rate1]', '[fault:hang1]', '[fault:cut1]', '[fault:json1]', '[fault:empty1]'] as const;
@@ -50,34 +35,54 @@ interface Drawing {
   failing: ReadonlySet<number>;
 }
 
-/** The schedule of a seed. */
-export function drawPlan(seed: number): Plan {
+/** The schedule of a seed in a cell. Users and platform are those of the seed in any cell. */
+export function drawPlan(seed: number, cell: Cell): Plan {
   const draw = seeded(seed);
   const conversations = draw.int(2, 6);
   const taken = new Set(draw.chance(0.35) ? [draw.int(1, conversations)] : []);
   const failing = new Set(draw.chance(0.35) ? [draw.int(1, conversations)].filter((each) => !taken.has(each)) : []);
   const poisoned = draw.chance(0.08);
   const talk = drawTalk({ draw, conversations, taken, failing });
-  const troubles = poisoned ? [] : drawTroubles(draw);
+  const world = { rest: draw.pick(REST_MOODS), webhook: draw.pick(WEBHOOK_MOODS), model: draw.chance(0.5) ? { delay: 0.2 } : {} };
+  const habits = { shuffle: draw.chance(0.3), catchUp: draw.chance(0.85), strategy: draw.chance(0.25) ? 'queue' : 'coalesce' };
+  const { members, steps, redisLateMs } = poisoned ? poisoning(draw, cell, untaken(conversations, taken)) : troubles(draw, cell);
   return {
     seed,
+    cell,
     spanMs: SPAN_MS,
-    steps: [...talk, ...(poisoned ? [poison(draw, untaken(conversations, taken))] : []), ...troubles].toSorted((a, b) => a.at - b.at),
-    lives: poisoned ? [] : drawLives(draw),
-    rest: draw.pick(REST_MOODS),
-    webhook: draw.pick(WEBHOOK_MOODS),
-    model: draw.chance(0.5) ? { delay: 0.2 } : {},
-    shuffle: draw.chance(0.3),
-    catchUp: draw.chance(0.85),
-    env: { BURST_STRATEGY: draw.chance(0.25) ? 'queue' : 'coalesce', ...(poisoned ? { QUEUE_MAX_CRASHES: '3', LANE_LEASE_MS: '3000' } : {}) },
+    steps: [...talk, ...steps].toSorted((a, b) => a.at - b.at),
+    members,
+    redisLateMs,
+    ...world,
+    shuffle: habits.shuffle,
+    catchUp: habits.catchUp,
+    env: { BURST_STRATEGY: habits.strategy, ...(poisoned ? { QUEUE_MAX_CRASHES: '3', LANE_LEASE_MS: '3000' } : {}) },
     planted: null,
   };
+}
+
+type Troubles = Pick<Plan, 'members' | 'steps' | 'redisLateMs'>;
+
+function troubles(draw: Seeded, cell: Cell): Troubles {
+  const members = drawMembers(draw, cell);
+  const among = { cell, members, spanMs: SPAN_MS };
+  const steps: Step[] = [...drawProcessTroubles(draw, among), ...drawServerTroubles(draw, among)];
+  if (draw.chance(0.1)) steps.push({ at: draw.int(0, SPAN_MS / 2), do: 'no_webhooks', ms: draw.int(200, 1000) });
+  const isLate = cell.engine === 'bullmq' && draw.chance(0.15);
+  return { members, steps, redisLateMs: isLate ? draw.int(500, 3000) : null };
+}
+
+const healthy = (role: Role): Member => ({ role, lives: [] });
+
+/** A message that kills its process. Nothing else kills in such a schedule, so only this one may be found guilty. */
+function poisoning(draw: Seeded, cell: Cell, among: number[]): Troubles {
+  const members = cell.store === 'sqlite' ? [healthy('all')] : [healthy('api'), healthy('worker'), healthy('worker')];
+  return { members, steps: [poison(draw, among)], redisLateMs: null };
 }
 
 const untaken = (conversations: number, taken: ReadonlySet<number>): number[] =>
   Array.from({ length: conversations }, (_, index) => index + 1).filter((each) => !taken.has(each));
 
-/** A message that kills its process. Nothing else kills in such a schedule, so only this one may be found guilty. */
 function poison(draw: Seeded, among: number[]): Step {
   const conversation = draw.pick(among);
   return say({ conversation, number: 99, at: draw.int(0, SPAN_MS / 2), text: '[poison]', fate: 'apology_crashed' });
@@ -119,48 +124,4 @@ function words({ draw, taken, failing }: Drawing, conversation: number): string 
   if (draw.chance(0.15)) return '[long] tell me everything';
   if (!taken.has(conversation) && draw.chance(0.15)) return draw.pick(failing.has(conversation) ? PASSING : [...PASSING, ...SLOW]);
   return draw.pick(['hello', 'where is my order?', '¿a qué hora abren?', 'thanks', 'one more thing']);
-}
-
-/** What happens to the process from outside. */
-function drawTroubles(draw: Seeded): Step[] {
-  const steps: Step[] = [];
-  if (draw.chance(0.35)) steps.push({ at: draw.int(100, SPAN_MS), do: 'kill', ms: draw.int(0, 900) });
-  if (draw.chance(0.25)) steps.push({ at: draw.int(100, SPAN_MS), do: 'deploy', ms: draw.int(0, 400) });
-  if (draw.chance(0.25)) steps.push({ at: draw.int(100, SPAN_MS), do: 'freeze', ms: draw.int(300, 1500) });
-  if (draw.chance(0.1)) steps.push({ at: draw.int(0, SPAN_MS / 2), do: 'no_webhooks', ms: draw.int(200, 1000) });
-  return steps;
-}
-
-/** What up to three lives of the process do to themselves. */
-function drawLives(draw: Seeded): Failpoint[][] {
-  return Array.from({ length: draw.int(1, 3) }, () => {
-    const points = Array.from({ length: draw.int(0, 2) }, () => failpoint(draw));
-    return draw.chance(0.85) ? [...points, killPoint(draw), killPoint(draw)] : points;
-  });
-}
-
-/** The first of the two that a life comes by ends it. */
-function killPoint(draw: Seeded): Failpoint {
-  const point = draw.pick(KILL_POINTS);
-  return { point, nth: RARE.test(point) ? 1 : draw.int(1, 5), action: { do: 'kill' } };
-}
-
-function failpoint(draw: Seeded): Failpoint {
-  const nth = draw.int(1, 6);
-  const kind = draw.pick(['freeze', 'stall', 'refuse', 'lose_answer', 'lose_wake', 'lose_renewals'] as const);
-  switch (kind) {
-    case 'freeze':
-      return { point: draw.pick(FREEZE_POINTS), nth, action: { do: kind, ms: draw.int(700, 1600) } };
-    case 'stall':
-      return { point: draw.pick(STALL_POINTS), nth, action: { do: kind, ms: draw.int(700, 2000) } };
-    case 'lose_renewals':
-      return { point: draw.pick(['claim:after', 'begin:after', 'startPart:after']), nth, action: { do: kind, ms: draw.int(700, 3000) } };
-    case 'lose_wake':
-      return { point: 'append:after', nth, action: { do: kind } };
-    case 'refuse':
-    case 'lose_answer': {
-      const action: Action = { do: kind };
-      return { point: `${draw.pick(STORE_POINTS)}:${kind === 'refuse' ? 'before' : 'after'}`, nth, action };
-    }
-  }
 }

@@ -6,6 +6,12 @@ import type { Action, Failpoint } from './plan.ts';
 /** Tells the runner, before a signal can end this process: pipes are written synchronously. */
 export const tell = (line: string): void => void writeSync(1, `${line}\n`);
 
+/** Keeps the event loop busy: nothing else happens in this process for `ms`. */
+export function block(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
 /** What comes by a point has to do after it. */
 export type Passed = 'on' | 'lose_wake';
 
@@ -46,6 +52,9 @@ export class Failpoints {
         return 'on';
       case 'freeze':
         process.kill(process.pid, 'SIGSTOP');
+        return 'on';
+      case 'block':
+        block(action.ms);
         return 'on';
       case 'stall':
         this.#loseRenewals(action.ms);

@@ -23,7 +23,7 @@ export function around<T extends object>(target: T, change: (name: string, metho
   });
 }
 
-const PORTS = ['mailbox', 'ledger', 'conversations'] as const;
+const PORTS = ['mailbox', 'ledger', 'conversations', 'lanes'] as const;
 
 /** A store that goes wrong at its points: `append:before` (nothing done yet), `append:after` (durable, not yet answered), ... */
 function faultyStore(store: Store, points: Failpoints): Store {

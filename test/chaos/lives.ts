@@ -1,14 +1,7 @@
 import { Child } from './child.ts';
 import type { Told } from './child.ts';
-import { BASE_ENV } from './plan.ts';
-import type { Plan } from './plan.ts';
-
-/** Something that Chasqui had to get over. */
-export interface Disturbance {
-  kind: string;
-  /** When the process was back, UTC ms. */
-  overAt: number;
-}
+import type { Happenings } from './happenings.ts';
+import type { Member, Plan, ProcessStep } from './plan.ts';
 
 /** A process that dies of a failpoint is started again after this, ms. */
 const RESTART_MS = 40;
@@ -16,105 +9,154 @@ const MANY_SURPRISES = 5;
 /** The exit code of a process that could not end everything within SHUTDOWN_TIMEOUT_MS: as good as a kill. */
 const FORCED = 3;
 
-/** Keeps one Chasqui alive, life after life, at one address. */
+export interface LivesOptions {
+  plan: Pick<Plan, 'planted' | 'catchUp'>;
+  member: Member;
+  env: Record<string, string>;
+  happenings: Happenings;
+  /** True when the store could not be reached at some moment since then: a process that was starting may have given up. */
+  storeWasDownSince(at: number): boolean;
+}
+
+/** Keeps one process of a Chasqui alive, life after life, at one address. */
 export class Lives {
-  readonly #plan: Plan;
-  readonly #env: Record<string, string>;
-  readonly disturbances: Disturbance[] = [];
-  /** Faults by `action point`. */
-  readonly faults: string[] = [];
-  /** Ends that nobody asked for, with what the process logged. */
-  readonly surprises: string[] = [];
+  readonly #options: LivesOptions;
   #child: Child | null = null;
   #count = 0;
+  #rescued = 0;
   #isHealed = false;
   #isOver = false;
   #next: Promise<void> = Promise.resolve();
 
-  constructor(plan: Plan, env: Record<string, string>) {
-    this.#plan = plan;
-    this.#env = { PATH: process.env.PATH ?? '', ...(process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {}), ...BASE_ENV, ...plan.env, ...env };
+  constructor(options: LivesOptions) {
+    this.#options = options;
   }
 
   get log(): string {
     return this.#child?.log ?? '';
   }
 
+  /** Processes so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Wake-ups that the sweepers of all lives found lost, by their metrics. */
+  get rescued(): number {
+    return this.#rescued + (this.#child?.rescued ?? 0);
+  }
+
+  /** Its name, while it does without Redis, which it was told to use. */
+  get degraded(): string[] {
+    return this.#child?.isDegraded ? [this.#name] : [];
+  }
+
+  get #name(): string {
+    return `${this.#options.member.role}, life ${this.#count}`;
+  }
+
   /** Resolves when the process serves; false when it died before. */
   async start(): Promise<boolean> {
-    const { lives, planted, catchUp } = this.#plan;
-    const failpoints = this.#isHealed ? [] : (lives[this.#count] ?? []);
+    const { member, plan, env } = this.#options;
+    const failpoints = this.#isHealed ? [] : (member.lives[this.#count] ?? []);
     this.#count += 1;
-    const child = new Child(this.#env, { failpoints, planted, catchUp }, (told) => this.#told(child, told));
+    const startedAt = Date.now();
+    const child = new Child(env, { failpoints, planted: plan.planted, catchUp: plan.catchUp }, (told) => this.#told(child, told));
     this.#child = child;
-    void child.ended.then(({ code, signal }) => {
-      if (signal === null && code !== 0 && code !== FORCED) this.surprises.push(`life ${this.#count} ended with ${code ?? signal}: ${child.log.slice(-2000)}`);
-      if (this.#child === child && !this.#isOver) this.#restart('death', RESTART_MS);
+    void Promise.all([child.ended, child.ready]).then(([{ code, signal }, wasReady]) => {
+      this.#rescued += child.rescued;
+      const wentByItself = signal === null && code !== 0 && code !== FORCED;
+      if (wentByItself) this.#wentByItself(child, { code, gaveUp: !wasReady && this.#options.storeWasDownSince(startedAt) });
+      if (this.#child !== child || this.#isOver) return;
+      if (signal === 'SIGKILL') this.#options.happenings.struck(child.isPoisoned ? 'kill by poison' : 'kill');
+      this.#restart(RESTART_MS);
     });
     return child.ready;
   }
 
+  #wentByItself(child: Child, { code, gaveUp }: { code: number | null; gaveUp: boolean }): void {
+    const { happenings } = this.#options;
+    if (gaveUp) happenings.faults.push('gave_up start');
+    else happenings.surprises.push(`${this.#name} ended with ${code}: ${child.log.slice(-2000)}`);
+  }
+
   #told(child: Child, { action, point, ms }: Told): void {
-    this.faults.push(`${action} ${point}`);
-    if (action !== 'freeze') return;
-    setTimeout(() => this.#thaw(child), ms);
+    const { happenings } = this.#options;
+    happenings.faults.push(`${action} ${point}`);
+    if (action === 'freeze') this.#thawAfter(child, ms);
+    if (action === 'block') setTimeout(happenings.begin('block'), ms);
   }
 
-  #thaw(child: Child): void {
-    child.signal('SIGCONT');
-    this.disturbances.push({ kind: 'freeze', overAt: Date.now() });
+  #thawAfter(child: Child, ms: number): void {
+    const over = this.#options.happenings.begin('freeze');
+    setTimeout(() => {
+      child.signal('SIGCONT');
+      over();
+    }, ms);
   }
 
-  #restart(kind: string, afterMs: number): void {
+  #restart(afterMs: number): void {
     this.#child = null;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#next = promise;
     setTimeout(() => {
       if (this.#isOver) return resolve();
-      this.disturbances.push({ kind, overAt: Date.now() });
       void this.start().then(() => resolve());
     }, afterMs);
   }
 
   /** From outside, at any moment. */
-  async kill(ms: number): Promise<void> {
+  async strike(step: ProcessStep): Promise<void> {
     const child = this.#child;
     if (!child) return;
-    this.faults.push('kill outside');
+    if (step.do !== 'block') this.#options.happenings.faults.push(`${step.do} outside`);
+    switch (step.do) {
+      case 'kill':
+        return this.#kill(child, step.ms);
+      case 'deploy':
+        return this.#deploy(child, step.ms);
+      case 'freeze':
+        child.signal('SIGSTOP');
+        return this.#thawAfter(child, step.ms);
+      case 'block':
+        return child.block(step.ms);
+    }
+  }
+
+  async #kill(child: Child, ms: number): Promise<void> {
     this.#child = null;
     child.signal('SIGKILL');
+    this.#options.happenings.struck('kill');
     await child.ended;
-    this.#restart('death', ms);
+    this.#restart(ms);
   }
 
-  async deploy(ms: number): Promise<void> {
-    const child = this.#child;
-    if (!child) return;
-    this.faults.push('deploy outside');
+  async #deploy(child: Child, ms: number): Promise<void> {
     this.#child = null;
-    if (!(await child.stop())) this.surprises.push(`a deploy did not end in time: ${child.log.slice(-2000)}`);
-    this.#restart('deploy', ms);
+    const over = this.#options.happenings.begin('deploy');
+    if (!(await child.stop())) this.#options.happenings.surprises.push(`${this.#name}: a deploy did not end in time: ${child.log.slice(-2000)}`);
+    over();
+    this.#restart(ms);
   }
 
-  freeze(ms: number): void {
-    const child = this.#child;
-    if (!child) return;
-    this.faults.push('freeze outside');
-    child.signal('SIGSTOP');
-    setTimeout(() => this.#thaw(child), ms);
+  /** Resolves when a process serves, however often it takes. */
+  async serving(): Promise<void> {
+    for (;;) {
+      await this.#next;
+      const child = this.#child;
+      const { surprises } = this.#options.happenings;
+      if (surprises.length > MANY_SURPRISES) throw new Error(`no process stays alive: ${surprises[0]}`);
+      if (child && (await child.ready) && !child.isEnded) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** No more faults from the process's own plan; resolves when a process serves. */
   async heal(): Promise<void> {
     this.#isHealed = true;
     this.#child?.heal();
-    for (;;) {
-      await this.#next;
-      const child = this.#child;
-      if (this.surprises.length > MANY_SURPRISES) throw new Error(`no process stays alive: ${this.surprises[0]}`);
-      if (child && (await child.ready) && !child.isEnded) return child.heal();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await this.serving();
+    this.#child?.heal();
   }
 
   async end(): Promise<void> {
@@ -122,6 +164,6 @@ export class Lives {
     await this.#next;
     const child = this.#child;
     this.#child = null;
-    if (child && !(await child.stop())) this.surprises.push(`the last stop did not end in time: ${child.log.slice(-2000)}`);
+    if (child && !(await child.stop())) this.#options.happenings.surprises.push(`${this.#name}: the last stop did not end in time: ${child.log.slice(-2000)}`);
   }
 }

@@ -7,7 +7,7 @@ import type { Fate } from './plan.ts';
 import type { Shown } from './replies.ts';
 
 export const VIOLATIONS = [
-  'lost', 'twice', 'reordered', 'wrong conversation', 'torn reply', 'spoke after takeover', 'unexpected dead letter', 'missing dead letter', 'strange message', 'process',
+  'lost', 'twice', 'reordered', 'wrong conversation', 'torn reply', 'spoke after takeover', 'unexpected dead letter', 'missing dead letter', 'strange message', 'process', 'still degraded',
 ] as const;
 
 export interface Violation {

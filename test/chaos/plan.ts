@@ -1,6 +1,7 @@
 import type { FaultRates } from '../../simulators/fault-plan.ts';
 import type { RestFault, WebhookFault } from '../../simulators/chatwoot/faults.ts';
 import type { ChatFault } from '../../simulators/openai/faults.ts';
+import type { Cell } from './cell.ts';
 import type { PlantedBug } from './planted.ts';
 
 /** What a process does to itself at a named point. Durations are ms. */
@@ -8,6 +9,8 @@ export type Action =
   | { do: 'kill' }
   /** Stops; the runner lets it go on after `ms`. */
   | { do: 'freeze'; ms: number }
+  /** Its event loop is busy for `ms`: no timer fires, no lease is renewed, nothing is answered. */
+  | { do: 'block'; ms: number }
   /** The call rests for `ms`; the leases of the process are not renewed meanwhile. */
   | { do: 'stall'; ms: number }
   /** No lease of the process is renewed for `ms`. */
@@ -26,8 +29,45 @@ export interface Failpoint {
   action: Action;
 }
 
+export type Role = 'all' | 'api' | 'worker';
+
+/** One process, which is started again when it dies. */
+export interface Member {
+  role: Role;
+  /** Failpoints of each life; later lives have none. */
+  lives: Failpoint[][];
+}
+
 /** What a message needs: an answer; or, because the model never takes it or it kills its process, the apology. */
 export type Fate = 'answer' | 'apology' | 'apology_crashed';
+
+/** What happens to a process from outside; `member` is its place in the plan. */
+export type ProcessStep =
+  /** SIGKILL, down for `ms`. */
+  | { at: number; do: 'kill'; member: number; ms: number }
+  /** SIGTERM, down for `ms` after the end. */
+  | { at: number; do: 'deploy'; member: number; ms: number }
+  /** SIGSTOP for `ms`. */
+  | { at: number; do: 'freeze'; member: number; ms: number }
+  /** Its event loop is busy for `ms`. */
+  | { at: number; do: 'block'; member: number; ms: number };
+
+/** What happens to the servers, and on the way to them. */
+export type ServerStep =
+  /** PostgreSQL dies at once, as by a power cut of its machine, and is back after `ms`. */
+  | { at: number; do: 'postgres_restart'; ms: number }
+  /** PostgreSQL ends all our connections. */
+  | { at: number; do: 'postgres_terminate' }
+  /** Redis is killed (SIGKILL), and back after `ms` with what its file kept. */
+  | { at: number; do: 'redis_kill'; ms: number }
+  /** SIGSTOP of Redis for `ms`. */
+  | { at: number; do: 'redis_freeze'; ms: number }
+  /** FLUSHALL. */
+  | { at: number; do: 'redis_flush' }
+  /** CLIENT PAUSE. */
+  | { at: number; do: 'redis_pause'; ms: number }
+  /** The connections of one process (null: of all) to a server are half open for `ms`: `dead` swallows both ways, `deaf` only the answers. */
+  | { at: number; do: 'half_open'; to: 'postgres' | 'redis'; member: number | null; mode: 'dead' | 'deaf'; ms: number };
 
 /** What users and the world do, `at` ms after the start. */
 export type Step =
@@ -35,21 +75,19 @@ export type Step =
   | { at: number; do: 'take_over'; conversation: number; how: 'agent_reply' | 'assigned' | 'opened' }
   /** Chatwoot sends no webhooks for `ms`: they are not even queued. */
   | { at: number; do: 'no_webhooks'; ms: number }
-  /** SIGKILL from outside, down for `ms`. */
-  | { at: number; do: 'kill'; ms: number }
-  /** SIGTERM, down for `ms` after the end. */
-  | { at: number; do: 'deploy'; ms: number }
-  /** SIGSTOP for `ms`. */
-  | { at: number; do: 'freeze'; ms: number };
+  | ProcessStep
+  | ServerStep;
 
-/** One schedule, made from its seed alone. */
+/** One schedule, made from its seed and its cell alone. */
 export interface Plan {
   seed: number;
+  cell: Cell;
   /** Nothing is healed before this, ms after the start. */
   spanMs: number;
   steps: Step[];
-  /** Failpoints of each life of the process; later lives have none. */
-  lives: Failpoint[][];
+  members: Member[];
+  /** Redis comes up so long after the processes were started, ms; null: before them. */
+  redisLateMs: number | null;
   rest: FaultRates<RestFault>;
   webhook: FaultRates<WebhookFault>;
   model: FaultRates<ChatFault>;
@@ -60,30 +98,3 @@ export interface Plan {
   env: Record<string, string>;
   planted: PlantedBug | null;
 }
-
-/** Every setting that a chaos run scales down. ms. */
-export const SCALE = { leaseMs: 600, requestMs: 200, landingMs: 300, debounceMs: 30, catchUpMs: 500, webhookTimeoutMs: 500, webhookRetryMs: 100, lateLandMs: 60 } as const;
-
-/** More deaths than one schedule holds: only what the plan calls poison may die of them. */
-const MANY_CRASHES = 50;
-
-export const BASE_ENV: Record<string, string> = {
-  LANE_LEASE_MS: String(SCALE.leaseMs),
-  QUEUE_RETRY_DELAY_MS: '30',
-  SEND_REQUEST_MS: String(SCALE.requestMs),
-  SEND_LANDING_MS: String(SCALE.landingMs),
-  SEND_MAX_TRIES: '20',
-  BURST_DEBOUNCE_MS: String(SCALE.debounceMs),
-  BURST_MAX_WAIT_MS: '150',
-  CATCH_UP_INTERVAL_MS: String(SCALE.catchUpMs),
-  SWEEP_INTERVAL_MS: '200',
-  STORE_TIMEOUT_MS: '500',
-  SHUTDOWN_TIMEOUT_MS: '2000',
-  LOCAL_QUEUE_CONCURRENCY: '4',
-  WORKER_PROCESSING_TIMEOUT_MS: '5000',
-  WORKER_TYPING_INTERVAL_MS: '500',
-  MODEL_FIRST_CHUNK_MS: '700',
-  MODEL_IDLE_MS: '500',
-  QUEUE_MAX_CRASHES: String(MANY_CRASHES),
-  LOG_LEVEL: 'warn',
-};

@@ -2,8 +2,9 @@
  * Bugs planted on purpose around the real parts, to show that the oracle sees them. Each is what somebody could plausibly write.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import type { Parts } from '../../src/app/index.ts';
-import { LeaseLost } from '../../src/domain/errors.ts';
+import { LeaseLost, StoreFailed, StoreTimeout } from '../../src/domain/errors.ts';
 import type { Conversation } from '../../src/domain/conversation.ts';
 import type { Lease } from '../../src/domain/lane.ts';
 import type { Channel } from '../../src/ports/channel.ts';
@@ -23,6 +24,11 @@ export const PLANTED_BUGS = [
   'late-append',
   'shared-conversation',
   'deaf-to-takeover',
+  'ack-on-cut',
+  'dedupe-per-process',
+  'no-fence-frozen',
+  'noop-wake',
+  'no-way-back',
 ] as const;
 export type PlantedBug = (typeof PLANTED_BUGS)[number];
 
@@ -83,6 +89,56 @@ function noFence(): BadParts {
     return result;
   };
   return { store: (store) => ({ ...store, mailbox: around(store.mailbox, unfenced), ledger: around(store.ledger, unfenced) }) };
+}
+
+/** Epochs above its own that a worker without a fence tries. */
+const EPOCHS = 12;
+
+/** A worker that another one fenced off passes as that one, whichever epoch it has by now. */
+function noFenceFrozen(): BadParts {
+  const unfenced = (_name: string, method: (...args: unknown[]) => Promise<unknown>) => async (first: unknown, ...rest: unknown[]) => {
+    for (let above = 0; ; above++) {
+      try {
+        return await method(isLease(first) ? { ...first, epoch: first.epoch + above } : first, ...rest);
+      } catch (error) {
+        if (!isLease(first) || !(error instanceof LeaseLost) || above >= EPOCHS) throw error;
+      }
+    }
+  };
+  return { store: (store) => ({ ...store, mailbox: around(store.mailbox, unfenced), ledger: around(store.ledger, unfenced) }) };
+}
+
+/** A wake-up that comes while somebody holds the lane has nothing to do (the schedule also stops the sweeper). */
+function noopWake(): BadParts {
+  return { store: (store) => ({ ...store, lanes: { ...methodsOf(store.lanes), dueInMs: async () => null } }) };
+}
+
+/** Redis is connected to once. */
+function noWayBack(): BadParts {
+  const connect = Redis.prototype.connect;
+  let isGone = false;
+  Redis.prototype.connect = function once(...args) {
+    if (isGone) return Promise.reject(new Error('planted: no way back'));
+    this.once('close', () => (isGone = true));
+    return connect.apply(this, args);
+  };
+  return {};
+}
+
+/** A store that cannot be reached is no reason to trouble the platform. */
+function ackOnCut(): BadParts {
+  const isCut = (error: unknown): boolean => error instanceof StoreFailed || error instanceof StoreTimeout;
+  return {
+    store: (store) =>
+      appendOf(store, (arrival) => store.mailbox.append(arrival).catch((error: unknown) => (isCut(error) ? unseen(arrival) : Promise.reject(error as Error)))),
+  };
+}
+
+/** What was seen is known to the process that saw it. */
+function dedupePerProcess(): BadParts {
+  return {
+    store: (store) => appendOf(store, (arrival) => store.mailbox.append({ ...arrival, message: { ...arrival.message, externalId: `${arrival.message.externalId}-${process.pid}` } })),
+  };
 }
 
 /** Wake-ups get lost and nobody looks again (the schedule also stops the sweeper). */
@@ -167,5 +223,15 @@ export function plantedParts(bug: PlantedBug): BadParts {
       return sharedConversation();
     case 'deaf-to-takeover':
       return deafToTakeover();
+    case 'ack-on-cut':
+      return ackOnCut();
+    case 'dedupe-per-process':
+      return dedupePerProcess();
+    case 'no-fence-frozen':
+      return noFenceFrozen();
+    case 'noop-wake':
+      return noopWake();
+    case 'no-way-back':
+      return noWayBack();
   }
 }

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { buildApp } from '../../src/app/index.ts';
 import type { Parts } from '../../src/app/index.ts';
 import { resolveConfig } from '../../src/config/index.ts';
-import { Failpoints, tell } from './failpoints.ts';
+import { Failpoints, block, tell } from './failpoints.ts';
 import { faultyParts } from './faulty-parts.ts';
 import type { Failpoint } from './plan.ts';
 import { plantedParts } from './planted.ts';
@@ -21,6 +21,9 @@ export interface Life {
 
 /** Long replies leave in several parts. */
 const PART_LENGTH = 600;
+
+/** How often it is looked at what there is to tell, ms. */
+const TELL_MS = 250;
 
 const env = process.env;
 const life = JSON.parse(env.CHAOS_LIFE ?? '{}') as Life;
@@ -68,7 +71,29 @@ const app = await buildApp(resolveConfig({ env, file }), partsOf());
 process.once('SIGTERM', () => {
   void app.stop().then((result) => process.exit(result === 'clean' ? 0 : 3));
 });
-createInterface({ input: process.stdin }).on('line', (line) => {
-  if (line === 'heal') points.heal();
+const runner = createInterface({ input: process.stdin });
+runner.on('line', (line) => {
+  const [word, ms = '0'] = line.split(' ');
+  if (word === 'heal') points.heal();
+  if (word !== 'block') return;
+  tell(`fault block outside ${ms}`);
+  block(Number(ms));
 });
+// Nobody is left to stop it.
+runner.on('close', () => process.kill(process.pid, 'SIGKILL'));
+
+/** Counters and gauges that the runner wants, by what they are told as. */
+const WATCHED = { rescued: /^rescued_wakeups_total(?:\{.*\})? (\d+)/m, degraded: /^(?:breaker_open|degraded_mode)\{name="redis(?:_engine)?"\} (1)/m };
+const last = new Map<string, string>();
+
+/** Told as it changes, because whoever is killed cannot be asked. */
+async function tellMetrics(): Promise<void> {
+  const text = await app.metrics.text();
+  for (const [name, pattern] of Object.entries(WATCHED)) {
+    const [, value = '0'] = pattern.exec(text) ?? [];
+    if (value !== (last.get(name) ?? '0')) tell(`${name} ${value}`);
+    last.set(name, value);
+  }
+}
+setInterval(() => void tellMetrics(), TELL_MS).unref();
 tell(`ready ${await app.start()}`);

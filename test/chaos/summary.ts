@@ -1,5 +1,11 @@
+import { nameOf } from './cell.ts';
+import type { Cell } from './cell.ts';
+import { DISTURBANCES } from './happenings.ts';
+import type { DisturbanceKind } from './happenings.ts';
 import { VIOLATIONS } from './oracle.ts';
-import type { Outcome } from './schedule.ts';
+import type { Outcome } from './outcome.ts';
+import { row, times } from './report.ts';
+import { scalingOf } from './scale.ts';
 
 const sum = (numbers: number[]): number => numbers.reduce((total, each) => total + each, 0);
 
@@ -10,7 +16,7 @@ function merged(outcomes: Outcome[]): Record<string, number> {
 }
 
 const isKill = (kind: string): boolean => kind.startsWith('kill ') || kind.startsWith('deploy ');
-const isOfProcess = (kind: string): boolean => !/^(rest|webhook|model) /.test(kind);
+const isOfProcess = (kind: string): boolean => !/^(rest|webhook|model|half_open) /.test(kind);
 
 /** `kill plan:before` counts as `kill`, `rest hang` as itself. */
 function byKind(faults: Record<string, number>): Record<string, number> {
@@ -28,27 +34,40 @@ const listed = (counts: Record<string, number>): string =>
     .map(([kind, count]) => `${kind} ${count}`)
     .join(', ') || 'none';
 
-function times(recoveries: number[]): string {
-  if (recoveries.length === 0) return 'nothing to recover from';
-  const sorted = recoveries.toSorted((a, b) => a - b);
-  return `median ${sorted[Math.floor(sorted.length / 2)]} ms, max ${sorted.at(-1)} ms (${sorted.length} times, from the end of a disturbance to the next answer where one was owed)`;
+/** What is promised of a recovery, ms from the disturbance's end to the next answer. */
+const GOALS: Partial<Record<DisturbanceKind, number>> = { kill: 5000, 'postgres half-open': 3000, 'redis half-open': 3000 };
+
+function recoveryRows(outcomes: Outcome[]): string[] {
+  const all = outcomes.flatMap(({ plan, recoveries }) => recoveries.map((recovery) => ({ ...recovery, seed: plan.seed })));
+  return DISTURBANCES.flatMap((kind) => {
+    const own = all.filter((each) => each.kind === kind);
+    if (own.length === 0) return [];
+    const timesOf = (measure: 'progress' | 'all'): string => times(own.flatMap(({ seed, [measure]: ms }) => (ms === null ? [] : [{ ms, seed }])));
+    const goal = GOALS[kind];
+    return [row(`  ${kind}`, `next answer ${timesOf('progress')}${goal ? `, goal ${goal} ms` : ''}; all that waited ${timesOf('all')}`)];
+  });
 }
 
 /** What a run showed, as lines. */
-export function summaryOf(outcomes: Outcome[], run: { firstSeed: number; ms: number }): string {
+export function summaryOf(outcomes: Outcome[], run: { cell: Cell; firstSeed: number; ms: number }): string {
   const faults = merged(outcomes);
   const kills = Object.fromEntries(Object.entries(faults).filter(([kind]) => isKill(kind)));
   const found = outcomes.flatMap(({ violations }) => violations);
-  const row = (name: string, value: string | number): string => `${name.padEnd(24)} ${value}`;
+  const total = (pick: (outcome: Outcome) => number): number => sum(outcomes.map(pick));
   return [
+    row('cell', nameOf(run.cell)),
     row('schedules', `${outcomes.length} (seeds ${run.firstSeed} to ${run.firstSeed + outcomes.length - 1})`),
-    row('messages sent', sum(outcomes.map(({ sent }) => sent))),
-    row('acknowledged', sum(outcomes.map(({ acknowledged }) => acknowledged))),
-    row('texts answered', sum(outcomes.map(({ answered }) => answered))),
+    row('processes', `${total(({ plan }) => plan.members.length)} at once over all schedules, ${total(({ processes }) => processes)} started`),
+    row('messages sent', total(({ sent }) => sent)),
+    row('acknowledged', total(({ acknowledged }) => acknowledged)),
+    row('texts answered', total(({ answered }) => answered)),
     row('faults', `${sum(Object.values(faults))}: ${listed(byKind(faults))}`),
     row('process ends by point', listed(kills)),
+    row('wake-ups rescued', total(({ rescued }) => rescued)),
     ...VIOLATIONS.map((kind) => row(kind, found.filter((each) => each.kind === kind).length)),
-    row('time to recover', times(outcomes.flatMap(({ recoveries }) => recoveries))),
+    row('time to recover', `with ${scalingOf(run.cell)}`),
+    ...recoveryRows(outcomes),
+    row('  after the last one', `all that had been said ${times(outcomes.flatMap(({ plan, drained: ms }) => (ms === null ? [] : [{ ms, seed: plan.seed }])))}`),
     row('duration', `${(run.ms / 1000).toFixed(1)} s`),
   ].join('\n');
 }

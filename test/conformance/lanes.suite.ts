@@ -9,30 +9,30 @@ export function lanesSuite(harness: Harness): void {
 
   describe('lanes', () => {
     test('an idle lane, or none at all, is not due', async (s) => {
-      expect(await s.store.lanes.dueInMs('cnv_none' as LaneId)).toBeNull();
+      expect(await s.store.lanes.due('cnv_none' as LaneId)).toBeNull();
       expect(await s.store.lanes.counts()).toEqual({ ready: 0, held: 0, parked: 0 });
       expect(await s.store.lanes.ready(10)).toEqual([]);
     });
 
     test('a lane is ready, held, parked, and idle again', async (s) => {
       const { laneId } = await s.arrive({ debounceMs: 700 });
-      const seen = async () => ({ due: await s.store.lanes.dueInMs(laneId), ...(await s.store.lanes.counts()) });
-      expect(await seen()).toMatchObject({ due: 700, parked: 1, held: 0, ready: 0 });
+      const seen = async () => ({ due: await s.store.lanes.due(laneId), ...(await s.store.lanes.counts()) });
+      expect(await seen()).toMatchObject({ due: { inMs: 700, held: false }, parked: 1, held: 0, ready: 0 });
       s.advance(700);
-      expect(await s.store.lanes.dueInMs(laneId)).toBe(0);
+      expect(await s.store.lanes.due(laneId)).toEqual({ inMs: 0, held: false });
       expect(await s.store.lanes.ready(10)).toEqual([laneId]);
       expect(await s.store.lanes.counts()).toEqual({ ready: 1, held: 0, parked: 0 });
       const { lease, open } = await s.claimOne();
-      expect(await s.store.lanes.dueInMs(laneId)).toBe(LEASE_MS);
+      expect(await s.store.lanes.due(laneId)).toEqual({ inMs: LEASE_MS, held: true });
       expect(await s.store.lanes.counts()).toEqual({ ready: 0, held: 1, parked: 0 });
       await s.store.mailbox.release(lease, { parkMs: 5_000 });
-      expect(await s.store.lanes.dueInMs(laneId)).toBe(5_000);
+      expect(await s.store.lanes.due(laneId)).toEqual({ inMs: 5_000, held: false });
       expect(await s.store.lanes.counts()).toEqual({ ready: 0, held: 0, parked: 1 });
       s.advance(5_000);
       const again = await s.claimOne();
       await s.answer(again.lease, [1]);
       await s.store.mailbox.release(again.lease, { drained: open.seen });
-      expect(await s.store.lanes.dueInMs(laneId)).toBeNull();
+      expect(await s.store.lanes.due(laneId)).toBeNull();
       expect(await s.store.lanes.counts()).toEqual({ ready: 0, held: 0, parked: 0 });
     });
 
@@ -54,7 +54,7 @@ export function lanesSuite(harness: Harness): void {
       const { laneId } = await s.arrive();
       await s.store.controls.pause({ scope: 'all' });
       await s.claim();
-      expect(await s.store.lanes.dueInMs(laneId)).toBe(0);
+      expect(await s.store.lanes.due(laneId)).toEqual({ inMs: 0, held: false });
       expect(await s.store.lanes.ready(10)).toEqual([laneId]);
       expect(await s.store.lanes.counts()).toEqual({ ready: 1, held: 0, parked: 0 });
     });

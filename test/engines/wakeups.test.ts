@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { LaneId } from '../../src/domain/ids.ts';
+import type { LaneDue } from '../../src/ports/lanes.ts';
 import type { Taken } from '../../src/ports/engine.ts';
 import { serveWakeups } from '../../src/engines/bullmq/serve-wakeup.ts';
 import type { Wakeup } from '../../src/engines/bullmq/session.ts';
@@ -162,11 +163,16 @@ describe('serving a wake-up', () => {
   const other = 'lane_b' as LaneId;
 
   /** What became of the wake-up, given what the engine takes and the store says, one after the other. */
-  async function served(taken: Taken[], due: (number | null)[], starts = 1) {
+  async function served(taken: Taken[], due: (LaneDue | number | null)[], starts = 1) {
     const [put, woken]: [number[], [LaneId, number][]] = [[], []];
     const clock = { ...systemClock, now: () => 0 };
     const local = { take: async () => taken.shift() ?? { kind: 'nothing' as const } };
-    const lanes = { dueInMs: async () => due.shift() ?? null };
+    const lanes = {
+      due: async () => {
+        const next = due.shift() ?? null;
+        return typeof next === 'number' ? { inMs: next, held: false } : next;
+      },
+    };
     const serve = serveWakeups({ local, lanes, clock, telemetry: notingTelemetry(), wake: (...args) => void woken.push(args) });
     const job = { data: { laneId: lane }, attemptsStarted: starts, moveToDelayed: async (at: number) => void put.push(at) } as unknown as Job<Wakeup>;
     const end = await serve(job, 'token').then(() => 'done', (error: Error) => error.name);
@@ -187,6 +193,10 @@ describe('serving a wake-up', () => {
   it('it is put back until its own lane is due', async () => {
     expect(await served([drained(other)], [800, 790])).toEqual({ end: 'DelayedError', put: [800], woken: [] });
     expect(await served([{ kind: 'nothing' }], [800, 790])).toEqual({ end: 'DelayedError', put: [800], woken: [] });
+  });
+
+  it('a lane in other hands is looked at again before its lease ends', async () => {
+    expect((await served([{ kind: 'nothing' }], [{ inMs: 15_000, held: true }, { inMs: 14_990, held: true }])).put).toEqual([1_000]);
   });
 
   it('what made its lane ready while it was being put back is not slept through', async () => {

@@ -17,7 +17,7 @@ export { WakeQueue } from './wake-queue.ts';
 
 export interface BullmqEngineDeps {
   local: DrivableEngine;
-  lanes: Pick<Lanes, 'ready' | 'dueInMs'>;
+  lanes: Pick<Lanes, 'ready' | 'due'>;
   link: Link;
   clock: Clock;
   telemetry: Telemetry;
@@ -73,7 +73,7 @@ class BullmqEngine implements SteerableEngine, LinkUser {
     this.#mode = settings.mode;
     this.#concurrency = settings.concurrency;
     this.#wakes = new WakeQueue({ link, clock, telemetry, lost: () => void local.sweep() });
-    this.#serve = serveWakeups({ local, lanes, clock, telemetry, wake: (laneId, inMs) => this.#wakes.add(laneId, inMs) });
+    this.#serve = serveWakeups({ local, lanes, clock, telemetry, wake: (laneId, inMs) => this.#wakes.add({ laneId, inMs, replaces: true }) });
     link.use(this);
   }
 
@@ -82,7 +82,7 @@ class BullmqEngine implements SteerableEngine, LinkUser {
   }
 
   wake(laneId: LaneId, inMs = 0): void {
-    if (this.#mode !== 'local') this.#wakes.add(laneId, inMs);
+    if (this.#mode !== 'local') this.#wakes.add({ laneId, inMs, replaces: inMs <= 0 });
     if (!this.#isDriven) this.#deps.local.wake(laneId, inMs);
   }
 
@@ -94,7 +94,7 @@ class BullmqEngine implements SteerableEngine, LinkUser {
     this.#phase = 'working';
     this.#deps.local.start(async (claimed, signal) => {
       const drained = await drain(claimed, signal);
-      if (drained.nextInMs !== null && this.#mode !== 'local') this.#wakes.add(claimed.lease.laneId, drained.nextInMs);
+      if (drained.nextInMs !== null && this.#mode !== 'local') this.#wakes.add({ laneId: claimed.lease.laneId, inMs: drained.nextInMs, replaces: true });
       return drained;
     });
     void this.#apply();

@@ -8,7 +8,7 @@ import type { Processor, Wakeup } from './session.ts';
 
 export interface ServeDeps {
   local: Pick<DrivableEngine, 'take'>;
-  lanes: Pick<Lanes, 'dueInMs'>;
+  lanes: Pick<Lanes, 'due'>;
   clock: Clock;
   telemetry: Telemetry;
   /** Adds a wake-up. */
@@ -18,6 +18,8 @@ export interface ServeDeps {
 /** A lane that is due and yet cannot be taken (paused, its org at its cap, its row locked) is tried again after this, doubling up to the last, ms. */
 const FIRST_REST_MS = 100;
 const LAST_REST_MS = 30_000;
+/** A lane in other hands is looked at this soon again, ms: its lease says only when it ends at the latest. */
+const HELD_MS = 1_000;
 /** Two readings of when a lane is due may differ by this because time passes between them, ms. */
 const CLOSE_MS = 50;
 /** How soon to try again when the store cannot be asked, ms. */
@@ -49,9 +51,9 @@ async function serve({ local, lanes, telemetry }: ServeDeps, laneId: LaneId, sta
       const taken = await local.take(laneId);
       if (taken.kind === 'stopping') return { kind: 'rests', inMs: 0 };
       if (taken.kind === 'drained' && taken.laneId === laneId) return DONE;
-      const dueInMs = await lanes.dueInMs(laneId);
-      if (dueInMs === null) return DONE;
-      if (dueInMs > 0) return { kind: 'due', inMs: dueInMs };
+      const due = await lanes.due(laneId);
+      if (due === null) return DONE;
+      if (due.inMs > 0) return { kind: 'due', inMs: due.held ? Math.min(due.inMs, HELD_MS) : due.inMs };
       if (taken.kind === 'nothing') return { kind: 'rests', inMs: restMs(starts) };
     }
   } catch (error) {
@@ -73,8 +75,8 @@ async function putBack(deps: ServeDeps, back: { job: Job<Wakeup>; token: string;
   const { laneId } = job.data;
   try {
     await job.moveToDelayed(deps.clock.now() + next.inMs, token);
-    const dueInMs = next.kind === 'due' ? await deps.lanes.dueInMs(laneId) : null;
-    if (dueInMs !== null && dueInMs < next.inMs - CLOSE_MS) deps.wake(laneId, dueInMs);
+    const due = next.kind === 'due' ? await deps.lanes.due(laneId) : null;
+    if (due && due.inMs < next.inMs - CLOSE_MS) deps.wake(laneId, due.inMs);
   } catch (error) {
     // Redis or the store failed meanwhile: the wake-up is found stalled, or the lane by the sweeper.
     deps.telemetry.log.debug({ err: error, laneId }, 'a wake-up could not be put back');

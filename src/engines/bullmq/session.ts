@@ -21,6 +21,14 @@ export interface Wakeup {
   laneId: LaneId;
 }
 
+/** A wake-up to be added. */
+export interface NewWakeup {
+  laneId: LaneId;
+  inMs: number;
+  /** True: it takes the place of one that waits for its time. False: it gives way to any that is there. */
+  replaces: boolean;
+}
+
 export type Processor = (job: Job<Wakeup>, token: string) => Promise<void>;
 
 /** How long BullMQ's lock on a wake-up lasts. It only decides how soon a dead worker's wake-up is seen again: the lease protects the lane. */
@@ -41,13 +49,13 @@ class PromptBackend extends RedisQueueBackend {
 }
 
 /**
- * Deduplication by lane (https://docs.bullmq.io/guide/jobs/deduplication): a wake-up that waits for its time is replaced by a newer one; one that
+ * Deduplication by lane (https://docs.bullmq.io/guide/jobs/deduplication): a wake-up that waits for its time may be replaced by a newer one; one that
  * waits for a worker stands for the newer one; and one added while the lane's wake-up runs follows after it.
  */
-function optionsOf(laneId: LaneId, inMs: number): JobsOptions {
+function optionsOf({ laneId, inMs, replaces }: NewWakeup): JobsOptions {
   return {
     delay: Math.ceil(inMs),
-    deduplication: { id: laneId, keepLastIfActive: true, replace: true },
+    deduplication: { id: laneId, keepLastIfActive: true, replace: replaces },
     attempts: UNBOUNDED,
     backoff: { type: 'fixed', delay: 1000 },
     removeOnComplete: { count: KEPT },
@@ -118,8 +126,8 @@ export class Session {
   }
 
   /** At most 1,000 at a time. */
-  async add(wakeups: readonly (readonly [LaneId, number])[]): Promise<void> {
-    await this.#queue?.addBulk(wakeups.map(([laneId, inMs]) => ({ name: 'lane', data: { laneId }, opts: optionsOf(laneId, inMs) })));
+  async add(wakeups: readonly NewWakeup[]): Promise<void> {
+    await this.#queue?.addBulk(wakeups.map((wakeup) => ({ name: 'lane', data: { laneId: wakeup.laneId }, opts: optionsOf(wakeup) })));
   }
 
   async counts(): Promise<WakeupCounts> {

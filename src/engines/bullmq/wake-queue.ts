@@ -2,7 +2,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { LaneId } from '../../domain/ids.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Link, LinkUser } from './link.ts';
-import type { Session } from './session.ts';
+import type { NewWakeup, Session } from './session.ts';
 
 export interface WakeQueueDeps {
   link: Link;
@@ -17,14 +17,19 @@ const BATCH = 1_000;
 /** Wake-ups that may wait for Redis. Beyond this the sweeper finds what they were about. */
 const MAX_WAITING = 10_000;
 
+/** When a lane is due, monotonic ms. */
+interface Due {
+  at: number;
+  replaces: boolean;
+}
+
 /**
  * The way of wake-ups to Redis. While some are on their way, the next ones gather. Those for later that find Redis away are kept until it is back,
  * if their time has not come by then; the others are reported lost.
  */
 export class WakeQueue implements LinkUser {
   readonly #deps: WakeQueueDeps;
-  /** When each lane is due, monotonic ms. */
-  readonly #due = new Map<LaneId, number>();
+  readonly #due = new Map<LaneId, Due>();
   #sending: Promise<void> | null = null;
 
   constructor(deps: WakeQueueDeps) {
@@ -32,16 +37,16 @@ export class WakeQueue implements LinkUser {
     deps.link.use(this);
   }
 
-  add(laneId: LaneId, inMs: number): void {
+  add({ laneId, inMs, replaces }: NewWakeup): void {
     const { link, clock } = this.#deps;
-    if (link.session || inMs > 0) this.#keep(laneId, clock.monotonic() + inMs);
+    if (link.session || inMs > 0) this.#keep(laneId, { at: clock.monotonic() + inMs, replaces });
     if (link.session) this.#sending ??= this.#sendAll();
     else if (inMs <= 0) this.#deps.lost();
   }
 
   up(): void {
     const now = this.#deps.clock.monotonic();
-    for (const [laneId, at] of this.#due) if (at <= now) this.#due.delete(laneId);
+    for (const [laneId, { at }] of this.#due) if (at <= now) this.#due.delete(laneId);
     this.#sending ??= this.#sendAll();
   }
 
@@ -52,8 +57,9 @@ export class WakeQueue implements LinkUser {
     await this.#sending;
   }
 
-  #keep(laneId: LaneId, at: number): void {
-    this.#due.set(laneId, Math.min(at, this.#due.get(laneId) ?? at));
+  #keep(laneId: LaneId, { at, replaces }: Due): void {
+    const before = this.#due.get(laneId);
+    this.#due.set(laneId, { at: Math.min(at, before?.at ?? at), replaces: replaces || before?.replaces === true });
     if (this.#due.size <= MAX_WAITING) return;
     const [oldest] = this.#due.keys();
     if (oldest !== undefined) this.#due.delete(oldest);
@@ -73,10 +79,10 @@ export class WakeQueue implements LinkUser {
     for (const [laneId] of batch) this.#due.delete(laneId);
     const now = this.#deps.clock.monotonic();
     try {
-      await session.add(batch.map(([laneId, at]) => [laneId, Math.max(0, at - now)] as const));
+      await session.add(batch.map(([laneId, { at, replaces }]) => ({ laneId, inMs: Math.max(0, at - now), replaces })));
       return true;
     } catch (error) {
-      for (const [laneId, at] of batch) if (at > now) this.#keep(laneId, at);
+      for (const [laneId, due] of batch) if (due.at > now) this.#keep(laneId, due);
       this.#failed(session, error as Error);
       return false;
     }

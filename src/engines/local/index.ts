@@ -49,6 +49,8 @@ class LocalEngine implements DrivableEngine {
   /** `catch-up`: by others, but until nothing is left to take it fills free slots by itself. */
   #driver: 'itself' | 'others' | 'catch-up' = 'itself';
   #alarm = new AbortController();
+  /** When the alarm rings, monotonic ms. */
+  #alarmAt = Infinity;
   #look: Promise<number> = Promise.resolve(0);
   #ended = { succeeded: 0, failed: 0 };
 
@@ -60,8 +62,10 @@ class LocalEngine implements DrivableEngine {
     setMaxListeners(0, this.#work.signal);
   }
 
-  wake(_laneId: LaneId): void {
-    void this.sweep();
+  wake(_laneId: LaneId, inMs = 0): void {
+    if (inMs <= 0) void this.sweep();
+    else if (this.#state === 'resting') this.#setAlarm(Math.min(inMs, this.#alarmAt - this.#deps.clock.monotonic()));
+    else void this.#lookSoon();
   }
 
   start(drain: Drain): void {
@@ -214,8 +218,10 @@ class LocalEngine implements DrivableEngine {
 
   #setAlarm(inMs: number | null): void {
     this.#alarm.abort();
+    this.#alarmAt = Infinity;
     if (inMs === null || !this.#drain || this.#driver === 'others') return;
     this.#alarm = new AbortController();
+    this.#alarmAt = this.#deps.clock.monotonic() + inMs;
     const { signal } = this.#alarm;
     this.#deps.clock.sleep(inMs, signal).then(
       () => void this.#lookSoon(),

@@ -21,7 +21,7 @@ export type ImportParams =
 export interface ImportDeps {
   mailbox: Pick<Mailbox, 'addJob'>;
   newId: NewId;
-  wake: (laneId: LaneId) => void;
+  wake: (laneId: LaneId, inMs?: number) => void;
   orgId(): OrgId;
   /** Opens the table; the caller closes it. */
   open(at: { from: string | null; table: string | null }): LegacyQueue;
@@ -43,7 +43,7 @@ export async function countRows(deps: ImportDeps, params: ImportParams): Promise
 
 async function addOne(deps: ImportDeps, job: NewJob & { orgId: OrgId }): Promise<void> {
   const { laneId, isNew } = await deps.mailbox.addJob({ ...job, laneId: deps.newId('lane') });
-  if (isNew && !job.inMs) deps.wake(laneId);
+  if (isNew) deps.wake(laneId, job.inMs);
 }
 
 /** Marking a row comes before its job, and a row that is only marked is taken once more; its key has one job. */

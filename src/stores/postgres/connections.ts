@@ -61,9 +61,10 @@ export class Connections {
     this.#pool = this.#makePool();
   }
 
-  /** Runs one statement in a transaction of its own. */
-  run(text: string, values: unknown[]): Promise<pg.QueryResult> {
-    return this.#with((client) => client.query(text, values));
+  /** Runs one statement in a transaction of its own. With a name it is read and planned once per connection, where sessions are ours to keep. */
+  run(text: string, values: unknown[], name?: string): Promise<pg.QueryResult> {
+    const named = name !== undefined && !this.#options.pooled;
+    return this.#with((client) => client.query(named ? { name, text, values } : { text, values }));
   }
 
   /** Runs `body` in a transaction. */

@@ -62,7 +62,7 @@ export class Database {
     const { schema, connections } = this.#deps;
     const text = `select ${schema}.${command.name}($1::json, $2::bigint) as replies, coalesce($2::bigint, ${schema}.clock()) as at`;
     const values = [cleanJson(argument), this.at];
-    const { rows } = await this.#repeated(() => connections.run(text, values), command.repeatable);
+    const { rows } = await this.#repeated(() => connections.run(text, values, command.name), command.repeatable);
     const row = rows[0] as FunctionRow;
     this.highest = Math.max(this.highest ?? row.at, row.at);
     return row;

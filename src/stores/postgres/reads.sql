@@ -242,4 +242,5 @@ select id from (
 ) as ready limit $2
 
 -- name: laneDue
-select greatest(ready_at - coalesce($1::bigint, chasqui.clock()), 0) as ms from chasqui.lane where id = $2 and ready_at is not null
+select greatest(ready_at - now_ms, 0) as "inMs", lease_until > 0 and ready_at > now_ms as held
+from chasqui.lane, coalesce($1::bigint, chasqui.clock()) as now_ms where id = $2 and ready_at is not null

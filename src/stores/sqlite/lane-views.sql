@@ -13,4 +13,4 @@ select id from (
 ) limit ?2
 
 -- name: laneDue
-select ready_at as at from lane where id = ?1 and last_seq > done_seq
+select ready_at as at, lease_owner is not null as leased from lane where id = ?1 and last_seq > done_seq

@@ -13,9 +13,9 @@ export function lanes(state: State): Commands<Lanes> {
       parked: open().filter((lane) => dueInMs(lane) > 0 && lane.owner === null).length,
     }),
     ready: (limit) => open().filter((lane) => dueInMs(lane) === 0).slice(0, limit).map(({ id }) => id),
-    dueInMs: (id) => {
+    due: (id) => {
       const lane = open().find((each) => each.id === id);
-      return lane ? dueInMs(lane) : null;
+      return lane ? { inMs: dueInMs(lane), held: lane.owner !== null && dueInMs(lane) > 0 } : null;
     },
   };
 }

@@ -31,6 +31,8 @@ export interface Config {
   poison?: Record<string, 'fail' | 'crash' | 'send'>;
   /** A process may be told to stop while the responder runs. */
   term?: boolean;
+  /** Whoever wants to ask or send may be put back. */
+  gates?: boolean;
   without?: ('crash' | 'freeze' | 'store' | 'model' | 'net' | 'wake')[];
   net?: string[];
   faultUntil?: number;

@@ -15,6 +15,7 @@ interface Options {
   text?: string;
   deferMs?: number;
   duplicateWindowMs?: number;
+  notice?: Arrival['notice'];
   when?: Event['when'];
 }
 
@@ -47,11 +48,11 @@ async function deliver(world: World, name: string, options: Options): Promise<vo
   }
 }
 
-function arrivalOf(world: World, name: string, { conversation = 'A', text, deferMs = 0, duplicateWindowMs = 0 }: Options): Arrival {
+function arrivalOf(world: World, name: string, { conversation = 'A', text, deferMs = 0, duplicateWindowMs = 0, notice }: Options): Arrival {
   const now = world.now();
   return {
     orgId: ORG, channelId: CHANNEL, conversationId: world.newId('cnv'), messageId: world.newId('msg'), receivedAt: now, verifiedAt: now, refused: null,
-    deferMs, debounceMs: world.config.debounceMs ?? 0, duplicateWindowMs, doubt: false,
+    deferMs, debounceMs: world.config.debounceMs ?? 0, duplicateWindowMs, doubt: false, ...(notice && { notice }),
     message: { externalId: name, conversation, author: 'ana', text: text ?? name, attachments: [], sentAt: now, locale: null },
   };
 }
@@ -85,7 +86,7 @@ export function clockJump(at: number, ms: number): Event {
   };
 }
 
-const letters = (world: World): JobId[] => world.execute('deadLetters', 'ids', [null, 100]) as JobId[];
+const letters = (world: World): JobId[] => world.execute('deadLetters', 'ids', [null, 100, Number.MAX_SAFE_INTEGER]) as JobId[];
 
 /** What made the message fail is repaired, once it is dead. */
 export function heal(at: number, name: string): Event {

@@ -99,6 +99,8 @@ function visibleOnce(world: World, bad: Bad): void {
     const decided = world.config.capability === 'none' && world.platform.shown.some((each) => each.key === key && each.isRetry);
     if (n > 1 && !decided && (!mayDouble || world.facts.avoidable.has(key))) bad('DOUBLE', `part ${key} was shown ${n} times`);
   }
+  const notices = Map.groupBy(world.platform.shown.filter((each) => each.kind === 'notice'), (each) => each.conversation);
+  for (const [name, shown] of notices) if (new Set(shown.map((each) => each.turnId)).size > 1) bad('DOUBLE', `${name} was told twice`);
   const notes = [...world.state.lanes.values()].flatMap((lane) => [...lane.jobs.values()]).filter((job) => job.kind === 'note');
   for (const [payload, n] of tally(notes.map((job) => JSON.stringify(job.payload)))) if (n > 1) bad('DOUBLE', `the delayed job ${payload} was promoted ${n} times`);
 }
@@ -131,7 +133,7 @@ function inOrder(world: World, bad: Bad): void {
       parts.set(each.turnId, each.part);
       if (open && open !== each.turnId) closed.add(open);
       open = each.turnId;
-      if (each.isRetry) continue;
+      if (each.isRetry || each.kind === 'notice') continue;
       if (closed.has(each.turnId)) bad('ORDER', `the parts of ${each.covers.join('+')} have another reply between them`);
       if (each.order < newest) bad('ORDER', `${each.covers.join('+')} was shown after the reply to a later message`);
       newest = Math.max(newest, each.order);

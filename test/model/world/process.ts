@@ -12,7 +12,7 @@ import type { TurnPolicy, WorkDeps, WorkSettings } from '../../../src/work/index
 import { MAX_ATTEMPTS, MAX_CRASHES, MAX_TRIES, TTL_MS } from './settings.ts';
 import type { World } from './world.ts';
 
-const OPEN_GATE: Gate = { name: 'open', enter: async () => ({ kind: 'go', pass: { leave: () => undefined } }) };
+const PUT_BACK_MS = 7_000;
 const MODEL_MS = 2_000;
 const SLOW_MS = 25_000;
 
@@ -82,8 +82,14 @@ export class Process {
   #policy(): TurnPolicy {
     return {
       channel: this.#world.platform.channelOf(this), responder: { name: 'model', respond: (question, signal) => this.#respond(question, signal) },
-      strategy: this.#world.config.strategy ?? 'coalesce', debounceMs: this.#world.config.debounceMs ?? 0, debounceMaxMs: 4_000, locale: 'en', onLoop: 'answer', askGate: null, sendGate: OPEN_GATE,
+      strategy: this.#world.config.strategy ?? 'coalesce', debounceMs: this.#world.config.debounceMs ?? 0, debounceMaxMs: 4_000, locale: 'en', onLoop: 'answer', askGate: this.#gate('ask'), sendGate: this.#gate('send'),
     };
+  }
+
+  #gate(name: string): Gate {
+    const world = this.#world;
+    const isShut = (): boolean => world.config.gates === true && world.choose(`${this.name}.${name} gate`, ['go', 'wait']) === 'wait';
+    return { name, enter: async () => (isShut() ? { kind: 'wait', ms: PUT_BACK_MS, why: 'open' } : { kind: 'go', pass: { leave: () => undefined } }) };
   }
 
   async #respond(question: Question, signal: AbortSignal): Promise<Answer> {

@@ -62,6 +62,9 @@ export const SCENARIOS: Record<Mutation, Scenario> = {
   tombstone: { events: [withdraw(0, 'm1'), message('m1', 40_000)], capability: 'key' },
 };
 
+/** As intake says it: the period began long ago. */
+const CLOSED = { deferMs: 29_000, notice: { topic: 'outside_hours', since: 1, text: 'closed' } } as const;
+
 /** Circumstances that no single rule stands for. */
 export const MORE: Record<string, Scenario> = {
   'a takeover and a give-back while a request is on its way': {
@@ -70,6 +73,11 @@ export const MORE: Record<string, Scenario> = {
   'a takeover of what a dead process was sending': { events: [message('m1', 0), takeover(2_500)], poison: { m1: 'send' }, capability: 'key' },
   'no way to tell: silence': { events: two, capability: 'none', policy: 'prefer_silence', parts: 2 },
   'no way to tell: a double may be': { events: burst, capability: 'none', policy: 'prefer_duplicate' },
+  'callers are put back': { events: [...burst, takeover(9_000), giveBack(20_000), message('m4', 30_000)], capability: 'readback', gates: true, parts: 2, handoffWithinMs: 12_000, without: ['model'] },
+  'callers are put back, and what was sent is in doubt': { events: two, capability: 'key', gates: true, net: ['lostResponse'] },
+  'outside hours: told once, and answered at the opening': {
+    events: [message('m1', 0, CLOSED), message('m2', 400, CLOSED), takeover(15_000), giveBack(20_000)], capability: 'readback',
+  },
   'one by one': { events: burst, capability: 'readback', strategy: 'queue' },
   'a withdrawn message among others': { events: [...burst, withdraw(1_500, 'm1')], capability: 'readback' },
   'two poisonous kinds': { events: [message('m1', 0), message('m2', 500), message('m3', 900)], poison: { m1: 'fail', m2: 'crash' }, capability: 'readback' },

@@ -1,0 +1,90 @@
+import type { Clock } from '../../domain/clock.ts';
+import type { MarkAsk } from '../../domain/duplicate.ts';
+import type { LimitAsk, LimitDecision, Reservation, ReserveAsk } from '../../domain/limit.ts';
+import type { Limiter } from '../../ports/limiter.ts';
+import { SharedLimiter, type LimiterStore, type Timed } from '../shared-limiter.ts';
+import { active, decide, look, prune, reserve, type CallDeps } from './calls.ts';
+import { assertSchema, ensureSchema, type Queryable } from './schema.ts';
+
+export type { Queryable } from './schema.ts';
+
+export interface PostgresLimiterOptions {
+  /** Its connections belong to the caller, and so does what ends a statement whose deadline has passed (`statement_timeout`). */
+  database: Queryable;
+  clock: Clock;
+  /** Where the table and the functions live. Default `chasqui`. */
+  schema?: string;
+  /** Deadline of a decision, ms. */
+  timeoutMs: number;
+}
+
+/** Decisions in one statement at the most. */
+const MAX_BATCH = 128;
+/** Between two deletions of what is of no more use, ms, and how much at once. */
+const PRUNE_MS = 30_000;
+const PRUNED = 5000;
+
+class PostgresStore implements LimiterStore {
+  readonly source = 'postgres';
+  readonly isSpread = false;
+  readonly #clock: Clock;
+  readonly #deps: CallDeps;
+  #prunedAt: number;
+  #pruning: Promise<void> = Promise.resolve();
+
+  constructor(deps: CallDeps, clock: Clock) {
+    this.#deps = deps;
+    this.#clock = clock;
+    this.#prunedAt = clock.monotonic();
+  }
+
+  decide(asks: Timed<LimitAsk>[], mode: 'check' | 'peek'): Promise<LimitDecision[]> {
+    this.#pruneNowAndThen();
+    return decide(this.#deps, asks, mode);
+  }
+
+  reserve(asks: Timed<ReserveAsk>[]): Promise<Reservation[]> {
+    this.#pruneNowAndThen();
+    return reserve(this.#deps, asks);
+  }
+
+  look(asks: Timed<MarkAsk>[]): Promise<boolean[]> {
+    this.#pruneNowAndThen();
+    return look(this.#deps, asks);
+  }
+
+  active(): Promise<{ keys: number; marks: number }> {
+    return active(this.#deps);
+  }
+
+  assertReady(): void {}
+
+  ping(): Promise<unknown> {
+    return this.#deps.database.query('select 1');
+  }
+
+  async close(): Promise<void> {
+    await this.#pruning;
+  }
+
+  /** What cannot be deleted now is deleted the next time. */
+  #pruneNowAndThen(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#prunedAt < PRUNE_MS) return;
+    this.#prunedAt = now;
+    this.#pruning = prune(this.#deps, PRUNED).catch(() => undefined);
+  }
+}
+
+/**
+ * Limits shared by all processes that use this PostgreSQL (14 or newer), for deployments without Redis. Makes its table and functions when they are
+ * missing. The counts survive a restart in good order, not a crash of the server, and are not replicated.
+ *
+ * @throws AppError `limit_invalid` when the schema's name cannot be used.
+ */
+export async function openPostgresLimiter(options: PostgresLimiterOptions): Promise<Limiter> {
+  const { schema = 'chasqui', database, clock, timeoutMs } = options;
+  assertSchema(schema);
+  await ensureSchema(database, schema);
+  return new SharedLimiter(new PostgresStore({ database, schema }, clock), { clock, timeoutMs, maxBatch: MAX_BATCH });
+}

@@ -1,0 +1,173 @@
+import type { Clock } from '../../domain/clock.ts';
+import type { MarkAsk } from '../../domain/duplicate.ts';
+import { LimiterUnavailable, type LimitAsk, type LimitDecision, type LimitSource, type Reservation, type ReserveAsk } from '../../domain/limit.ts';
+import type { Limiter, LimiterStats, PenalizeAsk } from '../../ports/limiter.ts';
+import type { LocalLimiter } from '../local-limiter.ts';
+
+export interface ResilientOptions {
+  /** Decides while it answers within its deadline. */
+  primary: Limiter;
+  /** Is told of everything that the primary allows, and decides while it does not answer. */
+  local: LocalLimiter;
+  clock: Clock;
+  /** Called when the other one begins to decide. `reason`: why the primary does not. */
+  onSwitch?(to: 'primary' | 'memory', reason: string | null): void;
+}
+
+/** Calls in a row without an answer after which the primary is not asked any more. Those that began before the last one failed count as one. */
+const FAILURES = 3;
+/** Between two questions whether the primary is back, ms. */
+const PROBE_MS = 200;
+
+/**
+ * States: `primary` (it decides; what it allows is counted here, too) → `memory` (it failed; this process's own counts decide, nothing is sent to the
+ * primary but a ping now and then) → `returned` (it decides again, but does not know what was allowed meanwhile: until that has stopped counting,
+ * what the own counts deny stays denied) → `primary`.
+ */
+type State = { kind: 'primary' } | { kind: 'memory' } | { kind: 'returned'; until: number };
+
+class ResilientLimiter implements Limiter {
+  readonly #options: ResilientOptions;
+  readonly #closing = new AbortController();
+  #state: State = { kind: 'primary' };
+  #failures = 0;
+  #failedAt = -Infinity;
+  /** The longest that anything allowed by memory goes on counting. */
+  #longestMs = 0;
+  #probing: Promise<void> = Promise.resolve();
+
+  constructor(options: ResilientOptions) {
+    this.#options = options;
+  }
+
+  check(ask: LimitAsk, now?: number): Promise<LimitDecision> {
+    return this.#decide(ask, 'check', now);
+  }
+
+  peek(ask: LimitAsk, now?: number): Promise<LimitDecision> {
+    return this.#decide(ask, 'peek', now);
+  }
+
+  async reserve(ask: ReserveAsk, now?: number): Promise<Reservation> {
+    const { primary, local } = this.#options;
+    if (this.#now().kind === 'memory') return this.#reserveHere(ask, now);
+    const own = this.#now().kind === 'returned' ? await local.reserve(ask, now) : null;
+    if (own?.reserved === false) return own;
+    const reserved = await this.#asked(() => primary.reserve(ask, now));
+    if (!reserved) return own ?? this.#reserveHere(ask, now);
+    if (!reserved.reserved) return reserved;
+    if (own && own.waitMs > reserved.waitMs) return own;
+    if (!own) local.noteReserve(ask, reserved.waitMs, now);
+    return reserved;
+  }
+
+  async penalize(ask: PenalizeAsk, now?: number): Promise<void> {
+    await this.#options.local.penalize(ask, now);
+    this.#longestMs = Math.max(this.#longestMs, ask.forMs);
+    if (this.#now().kind !== 'memory') await this.#asked(() => this.#options.primary.penalize(ask, now));
+  }
+
+  async seen(ask: MarkAsk, now?: number): Promise<{ isDuplicate: boolean; source: LimitSource }> {
+    const { primary, local } = this.#options;
+    const seen = this.#now().kind === 'memory' ? null : await this.#asked(() => primary.seen(ask, now));
+    if (!seen) return local.seen(ask, now);
+    if (!seen.isDuplicate) local.seenNow(ask, now);
+    return seen;
+  }
+
+  async stats(): Promise<LimiterStats> {
+    const { localKeys, localMarks } = await this.#options.local.stats();
+    const stats = this.#now().kind === 'memory' ? null : await this.#asked(() => this.#options.primary.stats());
+    if (stats) return { ...stats, localKeys, localMarks };
+    return { source: 'memory', isAvailable: false, activeKeys: null, activeMarks: null, localKeys, localMarks };
+  }
+
+  ping(): Promise<void> {
+    return this.#options.primary.ping();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#probing;
+    await this.#options.primary.close();
+  }
+
+  async #decide(ask: LimitAsk, method: 'check' | 'peek', now?: number): Promise<LimitDecision> {
+    const { primary, local } = this.#options;
+    const { kind } = this.#now();
+    if (kind === 'memory') return this.#decideHere(ask, method, now);
+    if (kind === 'returned') {
+      const own = await local.peek(ask, now);
+      if (!own.allowed) return own;
+    }
+    const decision = await this.#asked(() => primary[method](ask, now));
+    if (!decision) return this.#decideHere(ask, method, now);
+    if (!decision.allowed) return decision;
+    // A denial may have been remembered, and says nothing of whether the primary is there.
+    this.#failures = 0;
+    if (method === 'check') local.noteCheck(ask, now);
+    return decision;
+  }
+
+  #decideHere(ask: LimitAsk, method: 'check' | 'peek', now?: number): Promise<LimitDecision> {
+    for (const { windowMs } of ask.rules) this.#longestMs = Math.max(this.#longestMs, windowMs);
+    return this.#options.local[method](ask, now);
+  }
+
+  #reserveHere(ask: ReserveAsk, now?: number): Promise<Reservation> {
+    for (const { intervalMs, burst } of ask.rules) this.#longestMs = Math.max(this.#longestMs, intervalMs * burst + ask.maxWaitMs);
+    return this.#options.local.reserve(ask, now);
+  }
+
+  /** The state, which may have come to its end by itself. */
+  #now(): State {
+    if (this.#state.kind === 'returned' && this.#options.clock.monotonic() >= this.#state.until) {
+      this.#state = { kind: 'primary' };
+      this.#longestMs = 0;
+    }
+    return this.#state;
+  }
+
+  /** The primary's answer; null when it has none. */
+  async #asked<T>(ask: () => Promise<T>): Promise<T | null> {
+    const askedAt = this.#options.clock.monotonic();
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof LimiterUnavailable)) throw error;
+      this.#failed(error, askedAt);
+      return null;
+    }
+  }
+
+  #failed(error: LimiterUnavailable, askedAt: number): void {
+    if (this.#state.kind === 'memory' || askedAt < this.#failedAt) return;
+    this.#failedAt = this.#options.clock.monotonic();
+    this.#failures += 1;
+    if (this.#failures < FAILURES || this.#closing.signal.aborted) return;
+    this.#state = { kind: 'memory' };
+    this.#options.onSwitch?.('memory', error.message);
+    this.#probing = this.#probe();
+  }
+
+  async #probe(): Promise<void> {
+    const { clock, primary, onSwitch } = this.#options;
+    while (this.#state.kind === 'memory') {
+      await clock.sleep(PROBE_MS, this.#closing.signal).catch(() => undefined);
+      if (this.#closing.signal.aborted) return;
+      const isBack = await primary.ping().then(() => true, () => false);
+      if (!isBack) continue;
+      this.#failures = 0;
+      this.#state = { kind: 'returned', until: clock.monotonic() + this.#longestMs };
+      onSwitch?.('primary', null);
+    }
+  }
+}
+
+/**
+ * A limiter that always decides: by the primary, and by this process's own counts while the primary is gone or frozen. Then each process by itself
+ * allows no more than the limit, counting what it allowed before; several processes together may allow more.
+ */
+export function createResilientLimiter(options: ResilientOptions): Limiter {
+  return new ResilientLimiter(options);
+}
