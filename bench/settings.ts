@@ -19,6 +19,7 @@ export function settingsOf({ dataDir, databaseUrl, redisUrl }: Where, concurrenc
     WORKER_CONCURRENCY: String(concurrency),
     WORKER_TYPING_ENABLED: 'false',
     BURST_DEBOUNCE_MS: '0',
+    GOVERNOR_RATE_LIMIT_ENABLED: 'false',
     ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
     ...(redisUrl !== null && { REDIS_URL: redisUrl }),
   };

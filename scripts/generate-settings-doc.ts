@@ -55,7 +55,7 @@ export default defineConfig({
 - \`CHATWOOT_*\` in the environment make one org \`org_default\` with the channel \`chn_chatwoot\`, beside the orgs of the file. With neither, \`org_default\`
   has the playground.
 - \`OPENAI_MODEL\` with \`OPENAI_API_KEY\` or \`OPENAI_BASE_URL\` makes the model answer wherever no \`responder\` is set; otherwise the offline script answers.
-- \`REDIS_URL\` is refused: the Redis engine is not available in this version.
+- With \`REDIS_URL\` (or \`REDIS_HOST\`) processes wake each other through Redis, until \`chasqui migrate-engine\` decides otherwise for all of them.
 `;
 
 function innermost(schema: z.core.$ZodType): z.core.$ZodType {

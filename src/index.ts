@@ -20,6 +20,7 @@ export type { LimitAsk, LimitDecision, LimitSource, PaceRule, Reservation, Reser
 export type { Attachment, DeadReason, Direction, Ending, EndingReason, InboundMessage, StoredMessage } from './domain/message.ts';
 export type { HistoryEntry, Reply, Send, SendState, StoredTurn, TurnKind, TurnMessage, Usage } from './domain/turn.ts';
 export type { Verdict } from './domain/verdict.ts';
+export type * from './ports/breaker-board.ts';
 export type * from './ports/channel.ts';
 export type * from './ports/conversations.ts';
 export type * from './ports/dead-letters.ts';

@@ -6,9 +6,12 @@ import type { BreakerView } from './breakers.ts';
 
 /** It opens when more than half of the last calls failed. */
 const RULE = { threshold: 0.5, size: 20, minimumNumberOfCalls: 5 };
-/** How long it stays open, ms: doubling from the first to the last, a fifth more or less. */
-const FIRST_OPEN_MS = 5_000;
-const LAST_OPEN_MS = 60_000;
+/** How long it stays open, ms: doubling from the first to the last, up to a fifth more. */
+export interface Rests {
+  firstMs: number;
+  lastMs: number;
+}
+const RESTS: Rests = { firstMs: 5_000, lastMs: 60_000 };
 /** A probe that nobody ended is given up after this, ms. */
 const PROBE_MS = 60_000;
 /** How soon to look again while another one probes, ms. */
@@ -25,6 +28,7 @@ export interface BreakerDeps {
   random: Random;
   log: Log;
   board: BreakerBoard;
+  rests?: Rests;
 }
 
 /** `go`: call. `probe`: call, and what comes of it decides for all. */
@@ -96,7 +100,8 @@ export class Breaker {
 
   #open(): void {
     const opened = this.#state.kind === 'closed' ? 1 : this.#state.opened + 1;
-    const forMs = this.#jittered(Math.min(FIRST_OPEN_MS * 2 ** (opened - 1), LAST_OPEN_MS));
+    const { firstMs, lastMs } = this.#deps.rests ?? RESTS;
+    const forMs = this.#jittered(Math.min(firstMs * 2 ** (opened - 1), lastMs));
     this.#state = { kind: 'open', until: this.#deps.clock.monotonic() + forMs, opened };
     this.#deps.log.warn({ breaker: this.name, opened, forMs }, '[RESILIENCE] breaker open');
     this.#say(this.#deps.board.open(this.name, { forMs, opened }));

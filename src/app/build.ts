@@ -88,7 +88,7 @@ async function layFoundations(config: Config, parts: Parts): Promise<Foundations
   const events = createEvents({ relay, clock, telemetry });
   const endings = createEndings({ reports: store.reports, clock });
   const breakers = new Breakers();
-  const gates = new Gates({ clock, random: parts.random ?? systemRandom, log: telemetry.log, meter: telemetry.meter, board: store.breakers });
+  const gates = new Gates({ clock, random: parts.random ?? systemRandom, log: telemetry.log, meter: telemetry.meter, board: store.breakers, rests: parts.rests });
   breakers.add(() => gates.views());
   return { config, live, mode: parts.role ?? config.settings.appMode, clock, newId, telemetry, store, listen, connections, endings, breakers, gates, verdicts: new VerdictCounts(), legacy, events, machine: parts.machine ?? createMachine() };
 }

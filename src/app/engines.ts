@@ -108,9 +108,15 @@ async function workingThrough(house: House, link: Link, local: DrivableEngine): 
     wake: (laneId, inMs) => engine.wake(laneId, inMs),
     hear: (laneId) => engine.hear(laneId),
     adopt: () => engine.resize(concurrency()),
-    degraded: () => (engine.mode !== 'local' && engine.stats().mode === 'local' ? ['redis_engine'] : []),
+    degraded: () => degradedOf(link, engine.mode !== 'local' && engine.stats().mode === 'local'),
   };
   return { part, tell: () => ({ mode: engine.mode, rescued: engine.rescued }) };
+}
+
+/** `isFallback`: the store does what Redis was to do. */
+function degradedOf(link: Link, isFallback: boolean): string[] {
+  const isVolatile = (link.durability?.warnings.length ?? 0) > 0;
+  return [...(isFallback ? ['redis_engine'] : []), ...(isVolatile ? ['redis_durability'] : [])];
 }
 
 /** In a process without work a wake-up that does not get through is left to the store's own hints, and to the sweepers of those that work. */
@@ -124,7 +130,7 @@ async function wakingThrough(house: House, link: Link): Promise<Half> {
     wake: (laneId, inMs = 0) => void (mode !== 'local' && wakes.add({ laneId, inMs, replaces: inMs <= 0 })),
     hear: () => {},
     adopt: () => {},
-    degraded: () => (mode !== 'local' && !link.session ? ['redis_engine'] : []),
+    degraded: () => degradedOf(link, mode !== 'local' && !link.session),
   };
   return { part, tell: () => ({ mode, rescued: 0 }) };
 }

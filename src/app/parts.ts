@@ -1,4 +1,5 @@
 import type { ConfigSource } from '../config/index.ts';
+import type { Rests } from './breaker.ts';
 import type { AppMode } from './mode.ts';
 import type { Clock, Random } from '../domain/clock.ts';
 import type { Channel } from '../ports/channel.ts';
@@ -17,6 +18,8 @@ export interface Parts {
   random?: Random;
   log?: Log;
   machine?: Machine;
+  /** How long open breakers rest, instead of 5 s to 60 s. */
+  rests?: Rests;
   /** Instead of `APP_MODE`. */
   role?: AppMode;
   /** Where the configuration can be read again. Without it a reload finds nothing new. */

@@ -1,9 +1,10 @@
 import { closeSync, openSync } from 'node:fs';
 import { isLaunched, readVersion } from '../config/index.ts';
-import type { ConfigSource } from '../config/index.ts';
+import type { ConfigSource, Settings } from '../config/index.ts';
 import { systemClock } from '../domain/clock.ts';
 import { bannerText, logStart } from './banner.ts';
 import { buildApp } from './build.ts';
+import { redisAddress } from './engines.ts';
 import { listenToSignals } from './signals.ts';
 
 /** From the terminal, from npm and from its launcher: one Ctrl-C has arrived from all of them within this time. */
@@ -18,6 +19,9 @@ function hasTerminal(): boolean {
     return false;
   }
 }
+
+/** As configured: whether Redis serves is told by the log, as it changes. */
+const engineName = (settings: Settings): string => (redisAddress(settings) ? 'bullmq on Redis, local while it does not serve' : 'local');
 
 /** Runs Chasqui in this process until a signal stops it. Resolves when it serves. */
 export async function runApp(source: ConfigSource): Promise<void> {
@@ -37,7 +41,7 @@ export async function runApp(source: ConfigSource): Promise<void> {
     address,
     mode: app.mode,
     store: app.store.kind,
-    engine: app.engine?.stats().mode ?? 'none',
+    engine: app.engine ? engineName(config.settings) : 'none',
     concurrency: app.engine?.stats().concurrency ?? 0,
     handlers: app.lifecycle.handlers.map(({ name, priority }) => ({ name, priority })),
   };

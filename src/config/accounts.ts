@@ -1,4 +1,5 @@
 import { ConfigError } from '../domain/errors.ts';
+import { ACTION_LIMITS, type ActionLimits } from '../domain/action.ts';
 import type { ChannelId, OrgId } from '../domain/ids.ts';
 import { hoursOf } from './hours.ts';
 import type { HoursConfig, HoursEntry } from './hours.ts';
@@ -52,6 +53,8 @@ export interface OrgConfig {
   weight: number;
   /** Turns at once, over all processes; 0: no cap. */
   maxConcurrency: number;
+  /** Actions per minute, over all processes. */
+  limits: ActionLimits;
   channels: ChannelConfig[];
 }
 
@@ -170,7 +173,7 @@ function orgOf(org: OrgEntry, at: PropertyKey[], above: Above): OrgConfig {
       origins: originsOf(channel, org, { above, own }),
     };
   });
-  return { id, weight: org.weight, maxConcurrency: org.maxConcurrency ?? above.settings.orgMaxConcurrency, channels };
+  return { id, weight: org.weight, maxConcurrency: org.maxConcurrency ?? above.settings.orgMaxConcurrency, limits: { ...ACTION_LIMITS, ...org.limits }, channels };
 }
 
 const CHATWOOT = ['chatwootBaseUrl', 'chatwootAccountId', 'chatwootApiToken', 'chatwootWebhookSecret'] as const;
@@ -209,8 +212,8 @@ function refuseRepeated(orgs: OrgConfig[]): void {
 export function resolveOrgs(entries: OrgEntry[], above: Above): OrgConfig[] {
   const orgs = entries.map((org, index) => orgOf(org, ['orgs', index], above));
   const chatwoot = chatwootFromSettings(above.settings);
-  if (chatwoot) orgs.unshift(orgOf({ id: 'default', weight: 1, channels: [chatwoot] }, ENVIRONMENT_ORG, above));
-  if (orgs.length === 0) orgs.push(orgOf({ id: 'default', weight: 1, channels: [{ kind: 'playground', id: 'playground', public: false }] }, ENVIRONMENT_ORG, above));
+  if (chatwoot) orgs.unshift(orgOf({ id: 'default', weight: 1, limits: {}, channels: [chatwoot] }, ENVIRONMENT_ORG, above));
+  if (orgs.length === 0) orgs.push(orgOf({ id: 'default', weight: 1, limits: {}, channels: [{ kind: 'playground', id: 'playground', public: false }] }, ENVIRONMENT_ORG, above));
   refuseRepeated(orgs);
   return orgs;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Action } from '../domain/action.ts';
 import type { Answer, Question } from '../ports/responder.ts';
 import { address } from './field.ts';
 import { hoursSchema } from './hours.ts';
@@ -74,6 +75,10 @@ export const channelSchema = z.discriminatedUnion('kind', [chatwootChannel, play
   error: 'must have a kind: chatwoot or playground',
 });
 
+const perMinute = z.int('must be a whole number').min(1, 'must be at least 1').max(10_000, 'must be at most 10000');
+/** How often in a minute each action may be done in an org; what is left out is as by default. */
+const actionLimits = z.strictObject({ send_text: perMinute, send_template: perMinute, retry: perMinute, assign: perMinute } satisfies Record<Action, typeof perMinute>).partial();
+
 export const orgSchema = z.strictObject({
   id: name('an id'),
   ...inherited,
@@ -81,6 +86,7 @@ export const orgSchema = z.strictObject({
   weight: z.number({ error: 'must be a number' }).min(0.01, 'must be at least 0.01').max(100, 'must be at most 100').default(1),
   /** Turns at once, over all processes; 0 means no cap. `ORG_MAX_CONCURRENCY` when left out. */
   maxConcurrency: z.int('must be a whole number').min(0, 'must be at least 0').max(1_000, 'must be at most 1000').optional(),
+  limits: actionLimits.default({}),
   channels: z.array(channelSchema, { error: 'must be a list of channels' }).min(1, 'must hold at least one channel'),
 });
 

@@ -3,6 +3,8 @@ import { choice, flag, millis, numberList, optionalAddress, optionalText, option
 
 /** How a conversation is talked to. An org may set these for its channels, and a channel for itself. */
 export const TALK = {
+  GOVERNOR_RATE_LIMIT_ENABLED: flag(true, 'Answer a conversation only so many messages a minute; what comes beyond is stored, and the contact told.'),
+  GOVERNOR_MAX_MESSAGES_PER_MINUTE: whole({ min: 1, max: 10_000, fallback: 10 }, { about: 'Messages of one conversation in any 60 s that are answered.' }),
   GOVERNOR_DEDUPE_ENABLED: flag(true, 'Suppress the same text from the same sender within the window.'),
   GOVERNOR_DEDUPE_WINDOW_MS: millis({ min: 1, fallback: 5_000 }, 'How long the same text from the same sender counts as a repetition.'),
   GOVERNOR_BOT_LOOP: choice(

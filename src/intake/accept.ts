@@ -2,7 +2,7 @@ import { sendAddress } from '../domain/turn.ts';
 import type { Channel, EventOf, InboundEvent } from '../ports/channel.ts';
 import type { Accepted } from '../ports/intake.ts';
 import type { IntakeDeps } from './intake-deps.ts';
-import { govern, type GovernSettings } from './govern/index.ts';
+import { govern, overLimit, type Governed, type GovernSettings, type MessageLimit } from './govern/index.ts';
 
 /** UTC ms. */
 export interface Times {
@@ -15,19 +15,38 @@ interface Accepting {
   settings: GovernSettings;
   channel: Channel;
   times: Times;
+  /** Null: nothing of the delivery is limited. */
+  limit: MessageLimit | null;
 }
 
 /** Takes a delivery's events in, one after the other: their order is the platform's. */
 export async function accept(accepting: Accepting, events: InboundEvent[]): Promise<Accepted> {
   const accepted: Accepted = { messageIds: [], duplicates: 0 };
-  for (const event of events) await acceptOne(accepting, event, accepted);
+  const uncounted = await unlimited(accepting, events);
+  for (const event of events) await acceptOne(accepting, event, { accepted, uncounted });
   return accepted;
 }
 
-async function acceptOne(accepting: Accepting, event: InboundEvent, accepted: Accepted): Promise<void> {
+/** What becomes of a delivery's messages. */
+interface Taking {
+  accepted: Accepted;
+  /** Messages by the platform's id that count in no limit, because they are stored already. */
+  uncounted: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Asked once for the whole delivery, before anything of it is counted. */
+async function unlimited({ deps, channel, limit }: Accepting, events: InboundEvent[]): Promise<ReadonlySet<string>> {
+  if (!limit) return NONE;
+  const ids = events.flatMap((event) => (event.kind === 'message' && event.refused === null ? event.message.externalId : []));
+  return ids.length > 0 ? new Set(await deps.conversations.known(channel.id, ids)) : NONE;
+}
+
+async function acceptOne(accepting: Accepting, event: InboundEvent, taking: Taking): Promise<void> {
   switch (event.kind) {
     case 'message':
-      return message(accepting, event, accepted);
+      return message(accepting, event, taking);
     case 'edit':
     case 'withdraw':
       return amend(accepting, event);
@@ -40,9 +59,19 @@ async function acceptOne(accepting: Accepting, event: InboundEvent, accepted: Ac
   }
 }
 
-async function message(accepting: Accepting, event: EventOf<'message'>, accepted: Accepted): Promise<void> {
-  const { deps, settings, channel, times } = accepting;
-  const governed = govern(settings, channel, { event, now: deps.clock.now() });
+/** What is decided of a message before it is stored. */
+async function governed(accepting: Accepting, event: EventOf<'message'>, { uncounted }: Taking): Promise<Governed> {
+  const { deps, settings, channel, limit } = accepting;
+  const now = deps.clock.now();
+  const decided = govern(settings, channel, { event, now });
+  if (!limit || decided.refused || uncounted.has(event.message.externalId)) return decided;
+  return { ...decided, ...(await overLimit(deps.limiter, limit, { channel, message: event.message, now })) };
+}
+
+async function message(accepting: Accepting, event: EventOf<'message'>, taking: Taking): Promise<void> {
+  const { deps, channel, times } = accepting;
+  const { accepted } = taking;
+  const decided = await governed(accepting, event, taking);
   const appended = await deps.mailbox.append({
     orgId: channel.orgId,
     channelId: channel.id,
@@ -51,7 +80,7 @@ async function message(accepting: Accepting, event: EventOf<'message'>, accepted
     messageId: deps.newId('msg'),
     ...times,
     doubt: event.doubt,
-    ...governed,
+    ...decided,
   });
   accepted.messageIds.push(appended.messageId);
   deps.judged(appended.verdict);
@@ -59,7 +88,7 @@ async function message(accepting: Accepting, event: EventOf<'message'>, accepted
   const duplicate = appended.verdict === 'duplicate' || appended.verdict === 'duplicate_text';
   if (appended.verdict === 'duplicate') accepted.duplicates += 1;
   if (duplicate) deps.telemetry.meter.count('duplicates_total', { channel: channel.kind, kind: appended.verdict });
-  if (appended.wake) deps.wake(appended.laneId, governed.deferMs || governed.debounceMs);
+  if (appended.wake) deps.wake(appended.laneId, decided.deferMs || decided.debounceMs);
 }
 
 async function amend(accepting: Accepting, event: EventOf<'edit'> | EventOf<'withdraw'>): Promise<void> {

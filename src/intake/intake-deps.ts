@@ -3,13 +3,15 @@ import type { LaneId, NewId } from '../domain/ids.ts';
 import type { Verdict } from '../domain/verdict.ts';
 import type { Conversations } from '../ports/conversations.ts';
 import type { Ledger } from '../ports/ledger.ts';
+import type { Limiter } from '../ports/limiter.ts';
 import type { Mailbox } from '../ports/mailbox.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 
 export interface IntakeDeps {
   mailbox: Pick<Mailbox, 'append' | 'amend'>;
-  conversations: Pick<Conversations, 'setOwner'>;
+  conversations: Pick<Conversations, 'setOwner' | 'known'>;
   ledger: Pick<Ledger, 'recordSent'>;
+  limiter: Pick<Limiter, 'check'>;
   newId: NewId;
   clock: Clock;
   telemetry: Telemetry;

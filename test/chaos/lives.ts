@@ -2,6 +2,7 @@ import { Child } from './child.ts';
 import type { Told } from './child.ts';
 import type { Happenings } from './happenings.ts';
 import type { Member, Plan, ProcessStep } from './plan.ts';
+import { RESTS } from './scale.ts';
 
 /** A process that dies of a failpoint is started again after this, ms. */
 const RESTART_MS = 40;
@@ -61,7 +62,7 @@ export class Lives {
     const failpoints = this.#isHealed ? [] : (member.lives[this.#count] ?? []);
     this.#count += 1;
     const startedAt = Date.now();
-    const child = new Child(env, { failpoints, planted: plan.planted, catchUp: plan.catchUp }, (told) => this.#told(child, told));
+    const child = new Child(env, { failpoints, planted: plan.planted, catchUp: plan.catchUp, rests: RESTS }, (told) => this.#told(child, told));
     this.#child = child;
     void Promise.all([child.ended, child.ready]).then(([{ code, signal }, wasReady]) => {
       this.#rescued += child.rescued;

@@ -17,6 +17,8 @@ export interface Life {
   failpoints: Failpoint[];
   planted: PlantedBug | null;
   catchUp: boolean;
+  /** How long open circuit breakers rest; null: as by default. No setting scales it down. */
+  rests: { firstMs: number; lastMs: number } | null;
 }
 
 /** Long replies leave in several parts. */
@@ -38,6 +40,7 @@ function partsOf(): Parts {
     return faulty.channel(bad);
   };
   return {
+    ...(life.rests && { rests: life.rests }),
     channel,
     store: (real) => planted.store?.(faulty.store(real)) ?? faulty.store(real),
     responder: (real) => planted.responder?.(faulty.responder(real)) ?? faulty.responder(real),

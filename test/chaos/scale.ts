@@ -11,6 +11,9 @@ export interface Scale {
   beyondLeaseMs: number;
 }
 
+/** How long open circuit breakers rest, for which there is no setting. */
+export const RESTS = { firstMs: 300, lastMs: 1000 };
+
 const SEND = { requestMs: 200, landingMs: 300 };
 
 /** More deaths than one schedule holds: only what the plan calls poison may die of them. */
@@ -32,6 +35,8 @@ const SCALED = {
   MODEL_IDLE_MS: '500',
   QUEUE_MAX_CRASHES: String(MANY_CRASHES),
   LOG_LEVEL: 'warn',
+  // Conversations are talked to far faster than by people.
+  GOVERNOR_RATE_LIMIT_ENABLED: 'false',
 };
 
 /** One process with its file. */
@@ -58,5 +63,6 @@ export function scalingOf(cell: Cell): string {
   const env = envOf(cell);
   const defaults = settingsSchema.parse({}) as Record<string, unknown>;
   const names = ['LANE_LEASE_MS', 'SWEEP_INTERVAL_MS', 'STORE_TIMEOUT_MS', 'CATCH_UP_INTERVAL_MS', 'QUEUE_RETRY_DELAY_MS', 'SEND_REQUEST_MS', 'SEND_LANDING_MS', ...(cell.engine === 'bullmq' ? ['REDIS_TIMEOUT_MS'] : [])];
-  return names.map((name) => `${name} ${env[name] ?? `${String(defaults[fileKey(name)])} (default)`}${env[name] ? ` (default ${String(defaults[fileKey(name)])})` : ''}`).join(', ');
+  const settings = names.map((name) => `${name} ${env[name] ?? `${String(defaults[fileKey(name)])} (default)`}${env[name] ? ` (default ${String(defaults[fileKey(name)])})` : ''}`);
+  return [...settings, `open circuit breakers rest ${RESTS.firstMs} to ${RESTS.lastMs} ms (default 5000 to 60000)`].join(', ');
 }

@@ -132,6 +132,22 @@ describe.skipIf(program === null)('the engine when Redis fails', () => {
     expect((tries[1] ?? 0) - (tries[0] ?? 0)).toBeLessThan(2_600);
   }, 20_000);
 
+  it('a wrong password: it works without Redis, and says why without saying the password', async () => {
+    await redis.command('CONFIG SET requirepass right-one');
+    try {
+      made = redisEngine(`redis://:not-to-be-told@127.0.0.1:${redis.port}`, yard);
+      made.engine.start(yard.drain);
+      await give(made, 10);
+      await yard.finished(10);
+      await expect.poll(() => yard.telemetry.details.join('\n')).toMatch(/WRONGPASS/);
+      expect(yard.telemetry.details.join('\n')).not.toContain('not-to-be-told');
+    } finally {
+      const admin = observer(`redis://:right-one@127.0.0.1:${redis.port}`);
+      await admin.config('SET', 'requirepass', '');
+      admin.disconnect();
+    }
+  }, 20_000);
+
   it('a stop ends in time while Redis is frozen', async () => {
     const engine = start();
     await engine.ready();

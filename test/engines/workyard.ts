@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { expect } from 'vitest';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { LaneId, NewId, OrgId } from '../../src/domain/ids.ts';
@@ -31,13 +32,17 @@ export interface LocalOptions {
 }
 
 /** Keeps what was logged and counted. */
-export function notingTelemetry(): Telemetry & { lines: string[]; gauges: Map<string, number> } {
+export function notingTelemetry(): Telemetry & { lines: string[]; details: string[]; gauges: Map<string, number> } {
   const lines: string[] = [];
+  const details: string[] = [];
   const gauges = new Map<string, number>();
-  const note = (_fields: object, message: string): void => void lines.push(message);
-  const log: Log = { debug: () => {}, info: note, warn: note, error: note, child: () => log };
+  const note = (fields: object, message: string): void => {
+    lines.push(message);
+    details.push(inspect(fields, { depth: 9, showHidden: true }));
+  };
+  const log: Log = { debug: note, info: note, warn: note, error: note, child: () => log };
   const meter = { count: () => {}, observe: () => {}, gauge: (name: string, labels: Record<string, string>, value: number) => void gauges.set(`${name}{${Object.values(labels).join()}}`, value) };
-  return { log, meter, lines, gauges };
+  return { log, meter, lines, details, gauges };
 }
 
 /**

@@ -113,7 +113,7 @@ describe('/openapi.json', () => {
         '/admin/dlq', '/admin/dlq/retry-all', '/admin/dlq/retry/{jobId}', '/admin/dlq/stats', '/admin/dlq/{jobId}', '/admin/governor/stats', '/admin/stats',
         '/chatwoot/queue/pause', '/chatwoot/queue/resume', '/chatwoot/stats', '/chatwoot/webhook', '/health', '/health/resilience', '/livez',
         '/metrics', '/metrics/prometheus', '/openapi.json', '/playground/events', '/playground/messages/{id}', '/readyz', '/startupz',
-        '/v1/config', '/v1/config/reload', '/v1/conversations/{id}/messages', '/v1/messages/{id}', '/v1/events', '/v1/imports', '/v1/jobs/{id}', '/v1/legacy-queue', '/v1/operations', '/v1/operations/{id}', '/v1/operations/{id}/cancel', '/v1/operations/{id}/resume', '/v1/queue', '/v1/queue/pause', '/v1/queue/resume', '/v1/scaling', '/webhooks/{kind}', '/webhooks/{kind}/{channelId}',
+        '/v1/config', '/v1/config/reload', '/v1/conversations/{id}/messages', '/v1/messages/{id}', '/v1/engine', '/v1/events', '/v1/imports', '/v1/jobs/{id}', '/v1/legacy-queue', '/v1/operations', '/v1/operations/{id}', '/v1/operations/{id}/cancel', '/v1/operations/{id}/resume', '/v1/queue', '/v1/queue/pause', '/v1/queue/resume', '/v1/scaling', '/webhooks/{kind}', '/webhooks/{kind}/{channelId}',
         '/webhooks/{kind}/{channelId}/{secret}',
       ].toSorted(),
     );

@@ -13,6 +13,8 @@ export const enMessages = {
   closed_handoff: 'Thank you for your message. We are closed now and open again: {when}. Somebody will answer you then.',
   closed: 'Thank you for your message. We are closed at the moment.',
 
+  limited: 'You write faster than I can answer, and I leave some of your messages out. Please wait a minute, and then write again.',
+
   handed_over_outside_hours: 'The bot leaves this conversation to you: the contact wrote outside service hours.',
   handed_over_bot_loop: 'The bot leaves this conversation to you: the other side seems to be an automatic program, and both answered each other.',
 

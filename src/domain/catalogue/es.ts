@@ -12,6 +12,8 @@ export const esMessages: Messages = {
   closed_handoff: 'Gracias por tu mensaje. Ahora está cerrado; volvemos a abrir: {when}. Entonces te responderá una persona.',
   closed: 'Gracias por tu mensaje. En este momento está cerrado.',
 
+  limited: 'Escribes más rápido de lo que puedo responder, y algunos de tus mensajes quedan sin respuesta. Espera un minuto, por favor, y vuelve a escribirme.',
+
   handed_over_outside_hours: 'El bot les deja esta conversación: el contacto escribió fuera del horario de atención.',
   handed_over_bot_loop: 'El bot les deja esta conversación: del otro lado parece haber un programa automático, y los dos se respondían.',
 

@@ -171,7 +171,7 @@ class BullmqEngine implements SteerableEngine, LinkUser {
   }
 
   get #isDriven(): boolean {
-    return this.#mode === 'bullmq' && this.#served;
+    return this.#mode === 'bullmq' && this.#served && this.#deps.link.isTrusted;
   }
 
   /** Brings the worker in Redis and the local engine in line with what is wanted. One after the other, because each takes its time. */

@@ -14,7 +14,7 @@ export interface LinkDeps {
 
 /** Whoever uses the link. */
 export interface LinkUser {
-  /** A session has begun. It may end at any time. */
+  /** There is a session, new or out of doubt. It may end at any time. */
   up(session: Session): void;
   /** There is none any more, or Redis is in doubt: whatever it was told may be lost. */
   doubt(): void;
@@ -23,7 +23,7 @@ export interface LinkUser {
 /** As breakers are called: `closed` it works, `open` it does not, `half_open` it is being tried. */
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
-type State = { kind: 'stopped' } | { kind: 'open' } | { kind: 'half_open' } | { kind: 'closed'; session: Session };
+type State = { kind: 'stopped' } | { kind: 'open' } | { kind: 'half_open' } | { kind: 'closed'; session: Session; isDoubted: boolean };
 
 /** How often a working Redis is asked, ms. */
 const BEAT_MS = 500;
@@ -67,6 +67,17 @@ export class Link {
     return this.#state.kind === 'closed' && !this.#state.session.over.aborted ? this.#state.session : null;
   }
 
+  /** False while it is not known whether Redis still does what it was told. */
+  get isTrusted(): boolean {
+    return this.session !== null && this.#state.kind === 'closed' && !this.#state.isDoubted;
+  }
+
+  /** Somebody got no answer. The next sign of life decides. */
+  doubt(): void {
+    if (this.#state.kind === 'closed') this.#state.isDoubted = true;
+    for (const user of this.#users) user.doubt();
+  }
+
   get breaker(): BreakerState {
     if (this.#state.kind === 'stopped') return 'open';
     return this.#state.kind === 'closed' && !this.session ? 'open' : this.#state.kind;
@@ -105,13 +116,14 @@ export class Link {
       this.#durability = await this.#inTime(session.connect());
       await this.#inTime(this.#leaveNote(session));
       session.over.throwIfAborted();
-      this.#state = { kind: 'closed', session };
+      this.#state = { kind: 'closed', session, isDoubted: false };
       this.#tellUp(this.#durability);
       for (const user of this.#users) user.up(session);
       return session;
     } catch (error) {
       session.end(error as Error);
-      this.#open(error as Error);
+      // What ended it first says more than what that led to.
+      this.#open(session.over.reason as Error);
       return null;
     }
   }
@@ -125,8 +137,9 @@ export class Link {
       if (session.over.aborted) break;
       const error = await this.#beat(session);
       missed = error ? missed + 1 : 0;
-      if (error) this.#doubt();
-      if (error && missed > 1) session.end(error);
+      if (!error) this.#believe(session);
+      else if (missed > 1) session.end(error);
+      else this.doubt();
     }
     this.#open(session.over.reason as Error);
   }
@@ -147,7 +160,7 @@ export class Link {
       const { emptied } = await this.#inTime(this.#leaveNote(session));
       if (emptied) {
         this.#deps.telemetry.log.warn({}, '[RESILIENCE] Redis was emptied: looking in the store for what the lost wake-ups were about');
-        this.#doubt();
+        for (const user of this.#users) user.doubt();
       }
       return null;
     } catch (error) {
@@ -163,18 +176,21 @@ export class Link {
     this.#told = 'up';
   }
 
+  /** Of the error only its words: the client's errors carry the command, and AUTH's argument is the password. */
   #open(error: Error): void {
     if (this.#stopping.signal.aborted) return;
     const { log, meter } = this.#deps.telemetry;
     this.#state = { kind: 'open' };
     meter.gauge('breaker_open', { name: 'redis' }, 1);
-    if (this.#told !== 'down') log.warn({ err: error }, '[RESILIENCE] Redis does not serve: wake-ups go through the store until it does');
+    if (this.#told !== 'down') log.warn({ reason: error.message }, '[RESILIENCE] Redis does not serve: wake-ups go through the store until it does');
     this.#told = 'down';
-    this.#doubt();
+    for (const user of this.#users) user.doubt();
   }
 
-  #doubt(): void {
-    for (const user of this.#users) user.doubt();
+  #believe(session: Session): void {
+    if (this.#state.kind !== 'closed' || !this.#state.isDoubted) return;
+    this.#state.isDoubted = false;
+    for (const user of this.#users) user.up(session);
   }
 
   /** No answer ever leaves the loop waiting: not even the libraries' own deadlines are trusted with that. */

@@ -79,6 +79,6 @@ async function putBack(deps: ServeDeps, back: { job: Job<Wakeup>; token: string;
     if (due && due.inMs < next.inMs - CLOSE_MS) deps.wake(laneId, due.inMs);
   } catch (error) {
     // Redis or the store failed meanwhile: the wake-up is found stalled, or the lane by the sweeper.
-    deps.telemetry.log.debug({ err: error, laneId }, 'a wake-up could not be put back');
+    deps.telemetry.log.debug({ reason: (error as Error).message, laneId }, 'a wake-up could not be put back');
   }
 }

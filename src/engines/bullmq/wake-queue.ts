@@ -90,8 +90,9 @@ export class WakeQueue implements LinkUser {
 
   /** Silence is judged by the link, which asks twice; a refusal is an answer. */
   #failed(session: Session, error: Error): void {
-    this.#deps.telemetry.log.debug({ err: error }, 'wake-ups did not get through to Redis');
-    if (!/timed out/i.test(error.message)) session.end(error);
+    this.#deps.telemetry.log.debug({ reason: error.message }, 'wake-ups did not get through to Redis');
+    if (/timed out/i.test(error.message)) this.#deps.link.doubt();
+    else session.end(error);
     this.#deps.lost();
   }
 }

@@ -29,6 +29,11 @@ export interface LocalEngineSettings {
 
 /** How soon to look again after the store failed, ms. */
 const LOOK_AGAIN_MS = 1000;
+/** How long after a lane is due others may take to ask for it, ms. */
+const LATE_MS = 1000;
+
+/** What a claim gave. `restMs`: when to look again, 0 for at once, null until woken or a slot is free. `unasked`: there was no slot to fill. */
+type Look = { kind: 'looked'; taken: number; restMs: number | null } | { kind: 'unasked' };
 
 /**
  * Claims straight from the store into a p-queue. Looks when it is woken, when a slot gets free, and when the store said that
@@ -76,7 +81,6 @@ class LocalEngine implements DrivableEngine {
 
   drive(by: 'itself' | 'others'): void {
     if (by === 'others') {
-      this.#alarm.abort();
       if (this.#driver === 'itself') this.#driver = 'others';
     } else {
       this.#driver = by;
@@ -135,15 +139,17 @@ class LocalEngine implements DrivableEngine {
 
   async #lookForWork(): Promise<number> {
     let taken = 0;
-    let restMs: number | null = null;
+    let more = false;
     do {
       this.#state = 'looking';
       const look = await this.#claim();
-      taken += look.taken;
-      restMs = look.restMs;
-    } while (this.#again() || restMs === 0);
+      if (look.kind === 'looked') {
+        taken += look.taken;
+        this.#setAlarm(look.restMs);
+      }
+      more = look.kind === 'looked' && look.restMs === 0;
+    } while (this.#again() || more);
     this.#state = 'resting';
-    this.#setAlarm(restMs);
     return taken;
   }
 
@@ -158,29 +164,28 @@ class LocalEngine implements DrivableEngine {
     return Math.max(0, Math.min(free, this.#settings.maxPerClaim));
   }
 
-  /** `restMs`: 0 look again at once, null until woken or a slot is free. */
-  async #claim(): Promise<{ taken: number; restMs: number | null }> {
+  async #claim(): Promise<Look> {
     const permits = this.#permits.draw();
     const limit = this.#drain ? this.#free() + permits.size : 0;
     if (!this.#drain || limit === 0) {
       permits.give([]);
-      return { taken: 0, restMs: null };
+      return { kind: 'unasked' };
     }
     return this.#claimFor(permits, limit, this.#drain);
   }
 
-  async #claimFor(permits: DrawnPermits, limit: number, drain: Drain): Promise<{ taken: number; restMs: number | null }> {
+  async #claimFor(permits: DrawnPermits, limit: number, drain: Drain): Promise<Look> {
     const { owner, leaseMs } = this.#settings;
     try {
       const { claimed, nextInMs } = await this.#deps.mailbox.claim({ owner, limit, leaseMs, share: this.#share.request() });
       this.#share.took(claimed.map(({ lease }) => lease.orgId));
       for (const lane of permits.give(claimed)) this.#add(drain, lane);
       if (nextInMs !== 0 && this.#driver === 'catch-up') this.#driver = 'others';
-      return { taken: claimed.length, restMs: nextInMs };
+      return { kind: 'looked', taken: claimed.length, restMs: nextInMs };
     } catch (error) {
       permits.give([]);
       this.#deps.telemetry.log.error({ err: error }, 'could not claim lanes');
-      return { taken: 0, restMs: LOOK_AGAIN_MS };
+      return { kind: 'looked', taken: 0, restMs: LOOK_AGAIN_MS };
     }
   }
 
@@ -216,17 +221,25 @@ class LocalEngine implements DrivableEngine {
     if (this.#isCapped(lane.lease.orgId)) void this.sweep();
   }
 
-  #setAlarm(inMs: number | null): void {
+  /** For a lane that is due later. Driven by others it rings late: by then the one who is to ask for the lane has asked, or will not. */
+  #setAlarm(dueInMs: number | null): void {
     this.#alarm.abort();
     this.#alarmAt = Infinity;
-    if (inMs === null || !this.#drain || this.#driver === 'others') return;
+    if (dueInMs === null || dueInMs === 0 || !this.#drain) return;
+    const inMs = this.#driver === 'itself' ? dueInMs : dueInMs + LATE_MS;
     this.#alarm = new AbortController();
     this.#alarmAt = this.#deps.clock.monotonic() + inMs;
-    const { signal } = this.#alarm;
-    this.#deps.clock.sleep(inMs, signal).then(
-      () => void this.#lookSoon(),
+    this.#deps.clock.sleep(inMs, this.#alarm.signal).then(
+      () => void this.#ring(),
       () => undefined,
     );
+  }
+
+  async #ring(): Promise<void> {
+    if (this.#driver !== 'others') return void this.#lookSoon();
+    if (this.#queue.pending >= this.#queue.concurrency) return;
+    const rescued = await this.sweep();
+    if (rescued > 0) this.#deps.telemetry.meter.count('rescued_wakeups_total', {}, rescued);
   }
 }
 

@@ -55,7 +55,7 @@ interface Play {
 
 async function startProcess({ env, processes }: Play, role: Process['role']): Promise<Process> {
   const port = await lastingPort();
-  const child = new Child({ ...env, APP_MODE: role, PORT: String(port) }, { failpoints: [], planted: null, catchUp: false }, () => undefined);
+  const child = new Child({ ...env, APP_MODE: role, PORT: String(port) }, { failpoints: [], planted: null, catchUp: false, rests: null }, () => undefined);
   if (!(await child.ready)) throw new Error(`a process did not start: ${child.log}`);
   const started = { role, port, child, isReady: false };
   processes.add(started);
@@ -178,7 +178,7 @@ async function playOn(grounds: Grounds, options: ScenarioOptions): Promise<boole
   const chatwoot = await startChatwoot({ limits: 'off' });
   const openai = await startOpenAi({ respond: numberedAnswers(), faults: { seed: 1, rates: { delay: 0.5 }, maxDelayMs: 500 } });
   const servers = { DATABASE_URL: postgres?.url ?? '', ...(redis && { REDIS_URL: redis.url }) };
-  const env = { ...ownEnv(), ...channelEnv(chatwoot), ...openai.env(), ...servers, DRAIN_DELAY_MS: String(DRAIN_DELAY_MS), LOG_LEVEL: 'warn' };
+  const env = { ...ownEnv(), ...channelEnv(chatwoot), ...openai.env(), ...servers, DRAIN_DELAY_MS: String(DRAIN_DELAY_MS), GOVERNOR_RATE_LIMIT_ENABLED: 'false', LOG_LEVEL: 'warn' };
   const play: Play = { chatwoot, env, processes: new Set(), said: [] };
   const front = await startFront({ ready: () => [...play.processes].filter(({ isReady }) => isReady).map(({ port }) => port) });
   chatwoot.setWebhookUrl(`http://127.0.0.1:${front.port}/chatwoot/webhook`);

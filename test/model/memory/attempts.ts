@@ -80,7 +80,7 @@ function history(state: State, lane: LaneRow, jobs: JobRow[], limit: number): Hi
   const past = [...state.messages.values()].filter(
     (each) =>
       each.conversationId === lane.conversationId && !own.has(each.id) && !each.withdrawn && each.ending !== 'suppressed' &&
-      (each.direction === 'outbound' || each.position < first),
+      (each.direction === 'outbound' || (each.ending !== null && each.position < first)),
   );
   return past
     .sort((a, b) => a.position - b.position)

@@ -11,27 +11,21 @@ begin
   return exists (select from chasqui.conversation where id = of_lane and (owner <> 'bot' or owner_epoch <> epoch));
 end $$;
 
--- Locks the lanes whose epoch is still the lease's, in the order of their ids, and extends leases of which a third has passed. A statement
+-- `calls`: each with `lane` and `epoch`. Locks the lanes whose epoch is still the lease's, in the order of their ids, and extends leases of which a third has passed. A statement
 -- after this one that joins the lane on its id and the lease's epoch is fenced: nobody can claim the lane before the transaction ends.
-create function chasqui.fence(ids text[], epochs bigint[], now_ms bigint) returns void language plpgsql as $$
+create function chasqui.fence(calls json, now_ms bigint) returns void language plpgsql as $$
 declare
   due text[];
 begin
   select array_agg(id) filter (where lease_until - now_ms < lease_ms * 2 / 3 or lease_until - now_ms > lease_ms) into due
   from (
     select l.id, l.lease_until, l.lease_ms
-    from unnest(ids, epochs) as w (id, epoch) join chasqui.lane l on l.id = w.id and l.epoch = w.epoch
+    from json_to_recordset(calls) as c (lane text, epoch bigint) join chasqui.lane l on l.id = c.lane and l.epoch = c.epoch
     order by l.id for update of l
   ) locked;
   if due is not null then
     update chasqui.lane set lease_until = now_ms + lease_ms, ready_at = now_ms + lease_ms where id = any(due);
   end if;
-end $$;
-
--- The same for a batch of calls with `lane` and `epoch`.
-create function chasqui.fence(calls json, now_ms bigint) returns void language plpgsql as $$
-begin
-  perform chasqui.fence(array_agg(lane), array_agg(epoch), now_ms) from json_to_recordset(calls) as c (lane text, epoch bigint);
 end $$;
 
 -- What a worker needs of its lanes: the sequence it reads against and the unfinished jobs, of one snapshot. `epochs`: only lanes still at them.
@@ -121,7 +115,7 @@ begin
     select from unnest(ids, epochs) as w (id, epoch) join chasqui.lane l on l.id = w.id and l.epoch = w.epoch
     where l.lease_until - now_ms < l.lease_ms * 2 / 3 or l.lease_until - now_ms > l.lease_ms
   ) then
-    perform chasqui.fence(ids, epochs, now_ms);
+    perform chasqui.fence(calls, now_ms);
   end if;
   return (select json_agg(json_build_array(r.n - 1, r.open)) from chasqui.read_lanes(ids, epochs, now_ms) r);
 end $$;

@@ -190,7 +190,7 @@ declare
 begin
   select * into job from chasqui.job where lane_id = from_lane and seq = (call ->> 'seq')::bigint;
   perform 1 from chasqui.lane where id in (from_lane, job.to_lane) order by id for update;
-  perform chasqui.fence(array[from_lane], array[(call ->> 'epoch')::bigint], now_ms);
+  perform chasqui.fence(json_build_array(call), now_ms);
   if not exists (select from chasqui.lane where id = from_lane and epoch = (call ->> 'epoch')::bigint) then
     return to_json('lease lost'::text);
   end if;

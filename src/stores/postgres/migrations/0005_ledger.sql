@@ -165,7 +165,7 @@ declare
   said text := call ->> 'error';
   part_now chasqui.send;
 begin
-  perform chasqui.fence(array[of_lane], array[(call ->> 'epoch')::bigint], now_ms);
+  perform chasqui.fence(json_build_array(call), now_ms);
   if not exists (select from chasqui.lane where id = of_lane and epoch = (call ->> 'epoch')::bigint) then
     return to_json('lease lost'::text);
   end if;
