@@ -80,7 +80,7 @@ async function drained(stack: Stack): Promise<void> {
   const deadline = performance.now() + DRAIN_MS;
   while ((await stack.told()).pending > 0) {
     if (performance.now() > deadline) throw new Error(`not drained ${DRAIN_MS} ms after the load ended`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 

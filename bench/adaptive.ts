@@ -34,7 +34,7 @@ const resultOf = (end: CallEnd): CallResult => (end.kind === 'limited' ? { kind:
 /** The gate that stands before each model, with breaker, budget and bulkhead; two orgs share it. */
 function ours(now: () => number, draw: () => number): Controller {
   const clock = { now, monotonic: now, sleep: () => new Promise<void>(() => undefined) };
-  const board = { list: async () => [], open: async () => undefined, close: async () => undefined, probe: async () => true };
+  const board = { list: async () => [], open: async () => undefined, close: async () => undefined, probe: async () => 'yours' as const };
   const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
   const gate = new CallGate('simulated', { clock, random: draw, log, board }, { isAdaptive: true });
   let n = 0;

@@ -1,7 +1,7 @@
 import { CircuitState, CountBreaker } from 'cockatiel';
 import type { Clock, Random } from '../domain/clock.ts';
 import type { Log } from '../ports/telemetry.ts';
-import type { BreakerBoard, OpenBreaker } from '../ports/breaker-board.ts';
+import type { BreakerBoard, OpenBreaker, ProbeAnswer } from '../ports/breaker-board.ts';
 import type { BreakerView } from './breakers.ts';
 
 /** It opens when more than half of the last calls failed. */
@@ -56,13 +56,27 @@ export class Breaker {
     return { name: this.name, state: this.#state.kind };
   }
 
+  /** How long it lets nobody call, as far as is known here, ms. */
+  shutMs(): number {
+    const state = this.#state;
+    const leftMs = state.kind === 'closed' ? 0 : state.until - this.#deps.clock.monotonic();
+    return leftMs > 0 ? this.#jittered(state.kind === 'open' ? leftMs : PROBING_MS) : 0;
+  }
+
   async ask(): Promise<BreakerAnswer> {
     const state = this.#state;
-    const now = this.#deps.clock.monotonic();
     if (state.kind === 'closed') return { kind: 'go' };
-    if (now < state.until) return { kind: 'wait', ms: this.#jittered(state.kind === 'open' ? state.until - now : PROBING_MS) };
+    const shutMs = this.shutMs();
+    if (shutMs > 0) return { kind: 'wait', ms: shutMs };
+    const now = this.#deps.clock.monotonic();
     this.#state = { kind: 'half_open', until: now + PROBE_MS, opened: state.opened };
-    if (await this.#mayProbe()) return { kind: 'probe' };
+    const answer = await this.#mayProbe();
+    if (answer === 'yours') return { kind: 'probe' };
+    // Another process closed it a moment ago. Trying as if it were open would open it for all of them again.
+    if (answer === 'closed') {
+      this.#reset();
+      return { kind: 'go' };
+    }
     // Somebody else tries. The board will tell what came of it.
     if (this.#state.kind === 'half_open') this.#state = { kind: 'open', until: this.#deps.clock.monotonic() + PROBING_MS, opened: state.opened };
     return { kind: 'wait', ms: this.#jittered(PROBING_MS) };
@@ -79,9 +93,12 @@ export class Breaker {
     if (this.#rule.failure(CircuitState.Closed) && kind === 'closed') this.#open();
   }
 
-  /** The probe came to nothing: the next one may try at once. */
+  /** The probe came to nothing: the next one may try at once, in whatever process. */
   gaveUp(): void {
-    if (this.#state.kind === 'half_open') this.#state = { kind: 'open', until: this.#deps.clock.monotonic(), opened: this.#state.opened };
+    if (this.#state.kind !== 'half_open') return;
+    const { opened } = this.#state;
+    this.#state = { kind: 'open', until: this.#deps.clock.monotonic(), opened };
+    this.#say(this.#deps.board.open(this.name, { forMs: 0, opened }));
   }
 
   /** Takes over what the board says of this breaker; null: nothing, so it is closed. `readAt`: when the board was asked. */
@@ -128,12 +145,12 @@ export class Breaker {
       });
   }
 
-  async #mayProbe(): Promise<boolean> {
+  async #mayProbe(): Promise<ProbeAnswer> {
     try {
       return await this.#deps.board.probe(this.name, PROBE_MS);
     } catch (error) {
       this.#deps.log.warn({ breaker: this.name, err: error }, 'could not ask who tries a breaker; trying');
-      return true;
+      return 'yours';
     }
   }
 

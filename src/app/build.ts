@@ -23,6 +23,8 @@ import { buildEngines } from './engines.ts';
 import type { Engines } from './engines.ts';
 import type { House } from './house.ts';
 import { buildHttp, servesHttp } from './http.ts';
+import { createActionLimits } from './action-limits.ts';
+import { openLimits } from './limits.ts';
 import { createLegacy } from './legacy.ts';
 import { createLifecycle } from './lifecycle.ts';
 import type { Lifecycle, StopResult } from './lifecycle.ts';
@@ -85,12 +87,17 @@ async function layFoundations(config: Config, parts: Parts): Promise<Foundations
   const connections = connectChannels(config, { clock, newId, telemetry, parts });
   const legacy = createLegacy(config, { live, newId, telemetry });
   const { store, listen, relay } = await openStore(config, parts, { clock, meter: telemetry.meter });
+  const limits = await openLimits(config.settings, { clock, telemetry }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const events = createEvents({ relay, clock, telemetry });
   const endings = createEndings({ reports: store.reports, clock });
   const breakers = new Breakers();
   const gates = new Gates({ clock, random: parts.random ?? systemRandom, log: telemetry.log, meter: telemetry.meter, board: store.breakers, rests: parts.rests });
   breakers.add(() => gates.views());
-  return { config, live, mode: parts.role ?? config.settings.appMode, clock, newId, telemetry, store, listen, connections, endings, breakers, gates, verdicts: new VerdictCounts(), legacy, events, machine: parts.machine ?? createMachine() };
+  breakers.add(() => limits.breakers());
+  return { config, live, mode: parts.role ?? config.settings.appMode, clock, newId, telemetry, store, listen, connections, endings, breakers, gates, limits, verdicts: new VerdictCounts(), legacy, events, machine: parts.machine ?? createMachine() };
 }
 
 function isConfigured({ orgs }: Config, target: PauseTarget): boolean {
@@ -104,18 +111,17 @@ function isConfigured({ orgs }: Config, target: PauseTarget): boolean {
   }
 }
 
-/** Limits are not kept here yet: the limiter and its settings belong in this view. */
 function governorView({ live, verdicts }: House): GovernorView {
-  const { governorServiceHoursEnabled, governorDedupeEnabled, governorDedupeWindowMs } = live.settings;
+  const { governorServiceHoursEnabled, governorDedupeEnabled, governorDedupeWindowMs, governorRateLimitEnabled, governorMaxMessagesPerMinute } = live.settings;
   return {
-    config: { serviceHoursEnabled: governorServiceHoursEnabled, rateLimitEnabled: false, dedupeEnabled: governorDedupeEnabled, maxRequestsPerMinute: 0, dedupeWindowMs: governorDedupeWindowMs },
+    config: { serviceHoursEnabled: governorServiceHoursEnabled, rateLimitEnabled: governorRateLimitEnabled, dedupeEnabled: governorDedupeEnabled, maxRequestsPerMinute: governorMaxMessagesPerMinute, dedupeWindowMs: governorDedupeWindowMs },
     verdicts: verdicts.all(),
   };
 }
 
 function buildOperate(house: House, { engine, wake, redis }: Engines): Operate {
   const { config, store, clock, newId, telemetry } = house;
-  return createOperate({ store, engine, clock, newId, wake, telemetry, governor: { view: () => governorView(house), limiter: null }, legacy: house.legacy.gate, watch: redis?.watch ?? null, redis: () => redis?.link.breaker === 'closed', isKnown: (target) => isConfigured(house.live.config, target) }, {
+  return createOperate({ store, engine, clock, newId, wake, telemetry, governor: { view: () => governorView(house), limiter: house.limits.limiter }, limits: createActionLimits(house), legacy: house.legacy.gate, watch: redis?.watch ?? null, redis: () => redis?.link.breaker === 'closed', isKnown: (target) => isConfigured(house.live.config, target) }, {
     dlqName: config.settings.dlqName,
     get alertThreshold() { return house.live.settings.dlqAlertThreshold; },
     get scaling() { return scalingRules(house.live.settings); },
@@ -140,7 +146,7 @@ function registerHandlers(lifecycle: Lifecycle, parts: { workshop: Workshop | nu
   const closeStore = async (): Promise<void> => {
     // Webhooks were accepted until now, and woke other processes.
     await Promise.all([supervisor.stop(), operate.stop(), redis?.link.stop()]);
-    await Promise.all([house.events.close(), house.legacy.close()]);
+    await Promise.all([house.events.close(), house.legacy.close(), house.limits.close()]);
     await house.store.close();
   };
   lifecycle.add({ name: 'store', priority: 0, stop: closeStore });
@@ -156,8 +162,8 @@ export async function buildApp(config: Config, parts: Parts = {}): Promise<App> 
   try {
     return await furnish(house, parts.source ?? { config, read: async () => config, files: () => [] });
   } catch (error) {
-    // An open store keeps the process alive.
-    await house.store.close();
+    // What is open keeps the process alive.
+    await Promise.all([house.limits.close(), house.store.close()]);
     throw error;
   }
 }

@@ -55,6 +55,10 @@ export class CallGate implements Gate {
     return this.#lastCallAt;
   }
 
+  shutMs(): number {
+    return this.breaker.shutMs();
+  }
+
   async enter({ orgId, isRetry }: { orgId: OrgId; isRetry: boolean }): Promise<Entry> {
     const answer = await this.breaker.ask();
     if (answer.kind === 'wait') return { kind: 'wait', ms: answer.ms, why: 'open' };

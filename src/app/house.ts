@@ -8,6 +8,7 @@ import type { Breakers } from './breakers.ts';
 import type { Gates } from './gates.ts';
 import type { Connections } from './channels.ts';
 import type { Endings } from './endings.ts';
+import type { Limits } from './limits.ts';
 import type { Legacy } from './legacy.ts';
 import type { LiveConfig } from './live-config.ts';
 import type { AppMode } from './mode.ts';
@@ -31,6 +32,7 @@ export interface House {
   endings: Endings;
   breakers: Breakers;
   gates: Gates;
+  limits: Limits;
   verdicts: VerdictCounts;
   legacy: Legacy;
   events: ProcessEvents;

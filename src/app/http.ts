@@ -21,12 +21,12 @@ export interface Rooms {
 /** A worker serves its probes when it is told where. */
 export const servesHttp = ({ mode, config }: House): boolean => takesWebhooks(mode) || config.settings.workerPort !== undefined;
 
-function lifeView({ breakers }: House, { lifecycle, reload, engines }: Rooms): LifeView {
+function lifeView({ breakers, limits }: House, { lifecycle, reload, engines }: Rooms): LifeView {
   return {
     phase: () => lifecycle.phase(),
     get initialized() { return lifecycle.initialized; },
     handlers: lifecycle.handlers,
-    degraded: () => [...(reload.refusal() === null ? [] : ['settings_refused']), ...engines.degraded()],
+    degraded: () => [...(reload.refusal() === null ? [] : ['settings_refused']), ...engines.degraded(), ...limits.degraded()],
     breakers: () => breakers.list(),
   };
 }

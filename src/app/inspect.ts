@@ -5,6 +5,7 @@ import type { Inspect } from '../ports/inspect.ts';
 export function createInspect(clock: Clock): Inspect {
   return {
     database: async (url) => (await import('../stores/postgres/inspect.ts')).inspectPostgres(url, clock),
+    selfTest: async (target) => (await import('./self-test.ts')).runSelfTest(target, clock),
     redis: async (address) => (await import('../engines/bullmq/inspect.ts')).inspectRedis(address, clock),
   };
 }

@@ -1,6 +1,7 @@
 /** The limiter as a library: its drivers put together, for other applications as for this one. */
 import type { IncomingMessage } from 'node:http';
 import { systemClock, type Clock } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
 import { messageHash, type Duplicate, type Said } from '../domain/duplicate.ts';
 import { createMemoryLimiter } from '../limiters/memory/index.ts';
 import { expressMiddleware, fastifyPlugin, nestGuard, type GuardOptions, type Middleware, type NestGuardOptions, type RateLimitGuard, type RateLimitPlugin } from '../limiters/middleware/index.ts';
@@ -34,6 +35,26 @@ export interface RateLimiterOptions {
 const REDIS_MS = 25;
 const POSTGRES_MS = 250;
 
+function invalid(option: string, must: string): never {
+  throw new AppError('limit_invalid', `${option} must be ${must}`);
+}
+
+function wholeNumber(option: string, value: number | undefined, most: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 1 && value <= most)) return;
+  invalid(option, `a whole number from 1 to ${most}, not ${value}`);
+}
+
+const isClient = (client: Partial<Record<'call' | 'sendCommand', unknown>>): boolean => typeof client?.call === 'function' || typeof client?.sendCommand === 'function';
+
+function assertOptions({ redisUrl, redis, postgres, timeoutMs, maxKeys }: RateLimiterOptions): void {
+  wholeNumber('timeoutMs', timeoutMs, 60_000);
+  wholeNumber('maxKeys', maxKeys, 100_000_000);
+  if (redisUrl !== undefined && !/^rediss?:$/.test(URL.parse(redisUrl)?.protocol ?? '')) invalid('redisUrl', 'an address such as redis://127.0.0.1:6379');
+  if (redis !== undefined && !isClient(redis)) invalid('redis', 'a client of ioredis, iovalkey or the package "redis"');
+  if (postgres !== undefined && typeof postgres?.query !== 'function') invalid('postgres', 'a pool of the package "pg"');
+  if ([redisUrl, redis, postgres].filter((given) => given !== undefined).length > 1) invalid('redisUrl, redis and postgres', 'given one at the most');
+}
+
 async function openStore(options: RateLimiterOptions, clock: Clock): Promise<Limiter | null> {
   const { redisUrl, redis, postgres, prefix = 'chasqui', schema, timeoutMs } = options;
   if (postgres) return openPostgresLimiter({ database: postgres, clock, schema, timeoutMs: timeoutMs ?? POSTGRES_MS });
@@ -49,6 +70,7 @@ async function openStore(options: RateLimiterOptions, clock: Clock): Promise<Lim
  * @throws AppError `limit_invalid` when an option cannot be used.
  */
 export async function createRateLimiter(options: RateLimiterOptions = {}): Promise<Limiter> {
+  assertOptions(options);
   const { clock = systemClock, maxKeys, onSwitch } = options;
   const local = createMemoryLimiter({ clock, maxKeys });
   const primary = await openStore(options, clock);

@@ -4,6 +4,7 @@ import type { Service } from '../ports/service.ts';
 import type { AutoscaleLimits } from '../domain/autoscale.ts';
 import type { ChannelId, LaneId } from '../domain/ids.ts';
 import { createIntake } from '../intake/index.ts';
+import type { MessageLimit } from '../intake/index.ts';
 import { createAutoscale } from '../upkeep/autoscale.ts';
 import { createDeadLetterAlert } from '../upkeep/dead-letter-alert.ts';
 import { createPrune } from '../upkeep/prune.ts';
@@ -39,17 +40,25 @@ const DAY_MS = 86_400_000;
 /** The part of the budget in which lanes may finish; the rest is for handing back the others. */
 const FINISHING = 0.8;
 
+/** Null: the channel answers any number of messages. */
+function limitOf({ connections }: House, id: ChannelId): MessageLimit | null {
+  const config = connections.get(id)?.config;
+  if (!config?.talk.governorRateLimitEnabled) return null;
+  return { perMinute: config.talk.governorMaxMessagesPerMinute, locale: config.locale };
+}
+
 /** The way in. `wake` is told of lanes that got work. */
 export function buildIntake(house: House, { wake }: { wake(laneId: LaneId, inMs: number): void }): Intake {
-  const { store, newId, clock, telemetry, connections, live } = house;
+  const { store, newId, clock, telemetry, connections, live, limits: { limiter } } = house;
   const { mailbox, conversations, ledger } = store;
   const talkOf = (id: ChannelId) => connections.get(id)?.config.talk ?? live.settings;
   return createIntake(
-    { mailbox, conversations, ledger, newId, clock, telemetry, wake, judged: (verdict) => house.verdicts.add(verdict) },
+    { mailbox, conversations, ledger, limiter, newId, clock, telemetry, wake, judged: (verdict) => house.verdicts.add(verdict) },
     {
       // One by one there is no burst to wait for.
       debounceMs: (id) => (talkOf(id).burstStrategy === 'queue' ? 0 : talkOf(id).burstDebounceMs),
       hours: hoursByChannel(connections),
+      limit: (id) => limitOf(house, id),
       duplicateWindowMs: (id) => (talkOf(id).governorDedupeEnabled ? talkOf(id).governorDedupeWindowMs : 0),
     },
   );

@@ -10,7 +10,7 @@ import { checkClock, checkDataDir, checkDisk, checkNode, checkPort, isRunning } 
 import { systemProbes } from './doctor/probes.ts';
 import type { Probes } from './doctor/probes.ts';
 import { checkRemotes } from './doctor/remotes.ts';
-import { checkServices } from './doctor/services.ts';
+import { checkServices, tryServices } from './doctor/services.ts';
 import { checkSettings } from './doctor/settings.ts';
 import { addConfigOptions, configOptionsOf } from './options.ts';
 
@@ -46,9 +46,13 @@ export async function diagnose(config: Config, probes: Probes, inspect: Inspect)
  * count. `--json` prints `{ ok, checks: [{ check, state, detail, fix }] }`.
  */
 export function doctorCommand({ print, inspect }: CliDeps, probes: Probes = systemProbes): Command {
-  const command = new Command('doctor').description('check the machine, the settings and everything they connect to').option('--json', 'as JSON');
+  const command = new Command('doctor')
+    .description('check the machine, the settings and everything they connect to')
+    .option('--json', 'as JSON')
+    .option('--infra', 'instead try limits, duplicates, governor statistics and dead letters on the configured Redis and database; nothing is left behind');
   return addConfigOptions(command).action(async () => {
-    const checks = await diagnose(await loadConfig(configOptionsOf(command)), probes, await inspect());
+    const config = await loadConfig(configOptionsOf(command));
+    const checks = command.opts<{ infra?: boolean }>().infra ? await tryServices(config, await inspect()) : await diagnose(config, probes, await inspect());
     const failed = checks.filter(({ state }) => state === 'fail');
     if (command.opts<{ json?: boolean }>().json) print(JSON.stringify({ ok: failed.length === 0, checks }, null, 2));
     else for (const finding of checks) print(formatFinding(finding));

@@ -8,7 +8,8 @@ function refusals(s: Settings): (string | false)[] {
       s.databaseUrl === undefined &&
       `APP_MODE=${s.appMode} splits intake from work over two processes, and needs a database that several processes can open. SQLite is held by one: use APP_MODE=all, or set DATABASE_URL.`,
     s.redisUrl !== undefined && !/^rediss?:\/\/./.test(s.redisUrl) && 'REDIS_URL must start with redis://, or with rediss:// for TLS.',
-    /[{}\s]/.test(s.redisKeyPrefix) && 'REDIS_KEY_PREFIX must be without braces and spaces: the braces that keep its keys together in a cluster are added.',
+    !/^[\w.:-]{1,60}$/.test(s.redisKeyPrefix) &&
+      'REDIS_KEY_PREFIX must be 1 to 60 letters, digits, "_", ".", ":" or "-", without braces and spaces: the braces that keep its keys together in a cluster are added.',
     s.queueName.includes(':') && `QUEUE_NAME (${s.queueName}) must be without colons, which separate the parts of a key in Redis.`,
     s.drainDelayMs >= s.shutdownTimeoutMs &&
       `DRAIN_DELAY_MS (${s.drainDelayMs}) leaves nothing of SHUTDOWN_TIMEOUT_MS (${s.shutdownTimeoutMs}) to stop in. Lower the first or raise the second.`,

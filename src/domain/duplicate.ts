@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { AppError } from './errors.ts';
 import type { Attachment } from './message.ts';
 
 /** What makes two messages the same. */
@@ -33,16 +32,4 @@ export interface MarkAsk {
   hash: string;
   /** How long it counts, ms. */
   windowMs: number;
-}
-
-const LONGEST_WINDOW_MS = 31 * 86_400_000;
-
-/** @throws AppError `limit_invalid` that names the field. */
-export function assertMarkAsk({ org, hash, windowMs }: MarkAsk): void {
-  const texts = { org, hash };
-  for (const [field, value] of Object.entries(texts)) {
-    if (typeof value !== 'string' || value.length === 0 || value.length > 200) throw new AppError('limit_invalid', `${field} must be a text of 1 to 200 characters`);
-  }
-  if (Number.isSafeInteger(windowMs) && windowMs >= 1 && windowMs <= LONGEST_WINDOW_MS) return;
-  throw new AppError('limit_invalid', `windowMs must be a whole number from 1 to ${LONGEST_WINDOW_MS}, not ${windowMs}`);
 }

@@ -88,6 +88,8 @@ const MAX_RULES = 8;
 const MAX_LIMIT = 10_000;
 const DAY_MS = 86_400_000;
 const LONGEST_MS = 31 * DAY_MS;
+/** In the place of an ask that is missing, so that its first field is. */
+const NOTHING = {} as never;
 const NAME = /^[\w.-]{1,40}$/;
 
 function invalid(field: string, must: string, value: unknown): never {
@@ -103,17 +105,19 @@ function wholeNumber(field: string, value: number, [least, most]: [number, numbe
 }
 
 function nameAndKey(rules: readonly { name: string; key: string }[]): void {
+  if (!Array.isArray(rules)) invalid('rules', `a list of 1 to ${MAX_RULES} rules`, rules);
   if (rules.length === 0 || rules.length > MAX_RULES) invalid('rules', `1 to ${MAX_RULES} rules`, rules.length);
   for (let i = 0; i < rules.length; i++) {
-    const { name, key } = rules[i] as { name: string; key: string };
-    if (!NAME.test(name)) invalid('name of a rule', '1 to 40 letters, digits, "_", "." or "-"', name);
+    const { name, key } = (rules[i] ?? NOTHING) as { name: string; key: string };
+    if (typeof name !== 'string' || !NAME.test(name)) invalid('name of a rule', '1 to 40 letters, digits, "_", "." or "-"', name);
     if (!isText(key, 1000)) invalid(`key of rule ${name}`, 'a text of 1 to 1000 characters', key);
     for (let before = 0; before < i; before++) if (rules[before]?.name === name) invalid('name of a rule', 'different from that of the others', name);
   }
 }
 
 /** @throws AppError `limit_invalid` that names the field. */
-export function assertLimitAsk({ org, rules, cost = 1 }: LimitAsk): void {
+export function assertLimitAsk(ask: LimitAsk): void {
+  const { org, rules, cost = 1 } = ask ?? NOTHING;
   if (!isText(org, 200)) invalid('org', 'a text of 1 to 200 characters', org);
   nameAndKey(rules);
   for (const { name, limit, windowMs } of rules) {
@@ -124,10 +128,22 @@ export function assertLimitAsk({ org, rules, cost = 1 }: LimitAsk): void {
 }
 
 /** @throws AppError `limit_invalid` that names the field. */
-export function assertReserveAsk({ org, rules, maxWaitMs }: ReserveAsk): void {
+export function assertReserveAsk(ask: ReserveAsk): void {
+  const { org, rules, maxWaitMs } = ask ?? NOTHING;
+  assertPaces(org, rules);
+  if (!isWithin(maxWaitMs, 0, DAY_MS)) wholeNumber('maxWaitMs', maxWaitMs, [0, DAY_MS]);
+}
+
+/** @throws AppError `limit_invalid` that names the field. */
+export function assertPenalty(ask: { org: string; rule: PaceRule; forMs: number }): void {
+  const { org, rule, forMs } = ask ?? NOTHING;
+  assertPaces(org, [rule]);
+  if (!isWithin(forMs, 1, DAY_MS)) wholeNumber('forMs', forMs, [1, DAY_MS]);
+}
+
+function assertPaces(org: string, rules: readonly PaceRule[]): void {
   if (!isText(org, 200)) invalid('org', 'a text of 1 to 200 characters', org);
   nameAndKey(rules);
-  if (!isWithin(maxWaitMs, 0, DAY_MS)) wholeNumber('maxWaitMs', maxWaitMs, [0, DAY_MS]);
   for (const { name, intervalMs, burst } of rules) {
     if (!isWithin(intervalMs, 1, DAY_MS)) wholeNumber(`intervalMs of rule ${name}`, intervalMs, [1, DAY_MS]);
     if (!isWithin(burst, 1, MAX_LIMIT)) wholeNumber(`burst of rule ${name}`, burst, [1, MAX_LIMIT]);
@@ -135,7 +151,8 @@ export function assertReserveAsk({ org, rules, maxWaitMs }: ReserveAsk): void {
 }
 
 /** @throws AppError `limit_invalid` that names the field. */
-export function assertMarkAsk({ org, hash, windowMs }: MarkAsk): void {
+export function assertMarkAsk(ask: MarkAsk): void {
+  const { org, hash, windowMs } = ask ?? NOTHING;
   if (!isText(org, 200)) invalid('org', 'a text of 1 to 200 characters', org);
   if (!isText(hash, 1000)) invalid('hash', 'a text of 1 to 1000 characters', hash);
   if (!isWithin(windowMs, 1, LONGEST_MS)) wholeNumber('windowMs', windowMs, [1, LONGEST_MS]);

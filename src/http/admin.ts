@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import type { HttpDeps } from './http-deps.ts';
 import type { Once } from './idempotency.ts';
-import { ProblemError } from './problem.ts';
+import { ProblemError, rateLimited } from './problem.ts';
 import { described } from './request-schema.ts';
 import type { RouteDoc } from './request-schema.ts';
 import * as shapes from './shapes.ts';
@@ -45,6 +45,8 @@ async function retryOne({ operate }: HttpDeps, jobId: string) {
       throw unknownJob(jobId);
     case 'already':
       throw new ProblemError('already_retried', `${jobId} was retried already.`);
+    case 'limited':
+      throw rateLimited(result.denied);
     case 'human_owns':
       throw new ProblemError('human_owns', 'Give the conversation back to the bot first, or discard the dead letter.');
   }

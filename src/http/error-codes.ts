@@ -40,6 +40,7 @@ export const ERRORS = {
   media_type_unsupported: { status: 415, title: 'The body has to be JSON' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key belongs to another request' },
   config_refused: { status: 422, title: 'The configuration cannot be used' },
+  rate_limited: { status: 429, title: 'Too many requests' },
   store_busy: { status: 429, title: 'Too many messages wait for the disk' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   store_timeout: { status: 500, title: 'The store did not answer in time' },

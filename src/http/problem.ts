@@ -1,6 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { AppError } from '../domain/errors.ts';
+import { limitHeaders } from '../domain/limit-headers.ts';
+import type { ActionDenied } from '../ports/action-limits.ts';
 import { ERRORS } from './error-codes.ts';
 import type { ErrorCode } from './error-codes.ts';
 
@@ -37,6 +39,12 @@ export class ProblemError extends AppError {
     super(code, detail);
     this.extra = extra;
   }
+}
+
+/** An action that was done too often: 429, with when it may be done again. */
+export function rateLimited({ rules, decision, now }: ActionDenied): ProblemError {
+  const headers = limitHeaders(rules, decision, now);
+  return new ProblemError('rate_limited', `The org may do ${decision.rule} ${decision.limit} times a minute. Try again in ${headers['Retry-After']} s.`, { headers });
 }
 
 const titleOf = (code: string, status: number): string =>

@@ -43,14 +43,8 @@ export class DenyCache {
   /** `askedAt`: when the ask was sent, on the monotonic clock. The store saw it later, so its denial ends no earlier than this says. */
   note(ask: LimitAsk, decision: LimitDecision, askedAt: number): void {
     if (decision.allowed) return;
-    if (this.#denials.size >= MOST) this.#makeRoom();
+    const [oldest] = this.#denials.size >= MOST ? this.#denials.keys() : [];
+    if (oldest !== undefined) this.#denials.delete(oldest);
     this.#denials.set(identityOf(ask), { until: askedAt + decision.retryAfterMs, decision });
-  }
-
-  #makeRoom(): void {
-    const now = this.#clock.monotonic();
-    for (const [identity, { until }] of this.#denials) if (until <= now) this.#denials.delete(identity);
-    const [oldest] = this.#denials.keys();
-    if (this.#denials.size >= MOST && oldest !== undefined) this.#denials.delete(oldest);
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import type { MarkAsk } from '../domain/duplicate.ts';
-import { assertLimitAsk, assertMarkAsk, assertReserveAsk, type LimitAsk, type LimitDecision, type LimitSource, type Reservation, type ReserveAsk } from '../domain/limit.ts';
+import { assertLimitAsk, assertMarkAsk, assertPenalty, assertReserveAsk, type LimitAsk, type LimitDecision, type LimitSource, type Reservation, type ReserveAsk } from '../domain/limit.ts';
 import type { Limiter, LimiterStats, PenalizeAsk } from '../ports/limiter.ts';
 import { Batches } from './batches.ts';
 import { inTime } from './deadline.ts';
@@ -72,8 +72,9 @@ export class SharedLimiter implements Limiter {
     return this.#add(this.#reserves, ask, now);
   }
 
-  async penalize({ org, rule, forMs }: PenalizeAsk, now?: number): Promise<void> {
-    assertReserveAsk({ org, rules: [rule], maxWaitMs: forMs });
+  async penalize(ask: PenalizeAsk, now?: number): Promise<void> {
+    assertPenalty(ask);
+    const { org, rule, forMs } = ask;
     await this.#add(this.#reserves, { org, rules: [rule], maxWaitMs: -forMs }, now);
   }
 

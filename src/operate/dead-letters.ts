@@ -1,5 +1,6 @@
 import { jobAddress } from '../domain/ids.ts';
 import type { JobId, OperationId } from '../domain/ids.ts';
+import type { ActionDenied } from '../ports/action-limits.ts';
 import type { DeadLetter, DeadLetterFilter } from '../ports/dead-letters.ts';
 import type { OperateDeps, OperateSettings } from './operate-deps.ts';
 import type { OperationWorks } from './operations/index.ts';
@@ -44,7 +45,7 @@ export interface DeadLetterSummary {
   byReason: Record<string, number>;
 }
 
-export type Retried = { kind: 'retried'; retriedAs: JobId } | { kind: 'unknown' } | { kind: 'already' } | { kind: 'human_owns' };
+export type Retried = { kind: 'retried'; retriedAs: JobId } | { kind: 'unknown' } | { kind: 'already' } | { kind: 'human_owns' } | { kind: 'limited'; denied: ActionDenied };
 
 /** `finished` false: it goes on in the background. */
 export type Purged = { kind: 'purged'; purged: number; operationId: OperationId; finished: boolean } | { kind: 'unconfirmed' };
@@ -60,13 +61,13 @@ export interface DeadLetterDesk {
   /** Newest first. `limit`: 1 to 500. */
   list(filter: DeadLetterFilter, page: { limit: number; cursor?: string }): Promise<DeadLetterPage>;
   stats(): Promise<DeadLetterSummary>;
-  /** Gives the job a new life at the end of its lane, once. */
+  /** Gives the job a new life at the end of its lane, once; so many times a minute for each org (the action `retry`). */
   retry(id: string): Promise<Retried>;
   /** False when there is no such letter. */
   discard(id: string): Promise<boolean>;
   /** Discards every letter, as an operation, if `confirmation` is {@link PURGE_CONFIRMATION}; otherwise nothing. Waits for it up to 10 s. */
   purge(confirmation: unknown): Promise<Purged>;
-  /** Retries every letter in each conversation's order, in the background. While that goes on, returns the operation that does it. */
+  /** Retries every letter in each conversation's order, in the background; as one operation, whatever the limit of `retry`. While that goes on, returns the operation that does it. */
   retryAll(): Promise<Started>;
 }
 
@@ -86,7 +87,7 @@ function view(letter: DeadLetter): DeadLetterView {
   };
 }
 
-type Deps = Pick<OperateDeps, 'store' | 'wake' | 'telemetry'> & { operations: Pick<OperationWorks, 'start' | 'wait'> };
+type Deps = Pick<OperateDeps, 'store' | 'wake' | 'telemetry' | 'limits'> & { operations: Pick<OperationWorks, 'start' | 'wait'> };
 
 async function summarise(deps: Deps, settings: OperateSettings): Promise<DeadLetterSummary> {
   const { total, oldestAt, byReason } = await deps.store.deadLetters.stats();
@@ -104,6 +105,9 @@ async function summarise(deps: Deps, settings: OperateSettings): Promise<DeadLet
 async function retry(deps: Deps, id: string): Promise<Retried> {
   const address = jobAddress(id);
   if (!address) return { kind: 'unknown' };
+  const job = await deps.store.jobs.get(id as JobId);
+  const taken = job?.state === 'dead' ? await deps.limits.take(job.orgId, 'retry') : null;
+  if (taken?.allowed === false) return { kind: 'limited', denied: taken };
   const result = await deps.store.deadLetters.retry(id as JobId);
   if (result.kind !== 'retried') return result;
   deps.wake(address.laneId);

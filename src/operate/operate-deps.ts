@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { ScalingRules } from '../domain/desired-workers.ts';
 import type { LaneId, NewId } from '../domain/ids.ts';
+import type { ActionLimits } from '../ports/action-limits.ts';
 import type { PauseTarget } from '../ports/controls.ts';
 import type { Engine } from '../ports/engine.ts';
 import type { EngineWatch } from '../ports/engine-watch.ts';
@@ -30,6 +31,7 @@ export interface OperateDeps {
   /** Whether the configuration has such an org or channel. */
   isKnown: (target: PauseTarget) => boolean;
   governor: GovernorDeps;
+  limits: ActionLimits;
   /** The answers' cache, when there is one. */
   cache?: () => CacheStats;
   /** Null: Redis is not configured. */

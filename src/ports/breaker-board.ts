@@ -7,12 +7,15 @@ export interface OpenBreaker {
   opened: number;
 }
 
+/** `yours`: try one call. `no`: its time has not come, or somebody else tries. `closed`: nobody says any more that it is open. */
+export type ProbeAnswer = 'yours' | 'no' | 'closed';
+
 /** What processes tell one another about breakers. By the store's clock. */
 export interface BreakerBoard {
   /** Those that are open, by name. */
   list(): Promise<OpenBreaker[]>;
   open(name: string, at: { forMs: number; opened: number }): Promise<void>;
   close(name: string): Promise<void>;
-  /** The right to try one call, once its time has come; nobody else gets it within `forMs`. */
-  probe(name: string, forMs: number): Promise<boolean>;
+  /** Asks for the right to try one call, once its time has come; nobody else gets it within `forMs`. */
+  probe(name: string, forMs: number): Promise<ProbeAnswer>;
 }

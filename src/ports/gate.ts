@@ -29,5 +29,7 @@ export type Entry = { kind: 'go'; pass: Pass } | { kind: 'wait'; ms: number; why
  */
 export interface Gate {
   readonly name: string;
+  /** How long it certainly lets nobody in, as far as this process knows, ms; 0: ask. */
+  shutMs(): number;
   enter(who: { orgId: OrgId; isRetry: boolean }): Promise<Entry>;
 }

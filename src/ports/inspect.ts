@@ -31,8 +31,31 @@ export interface RedisFacts {
   appendfsync: string | null;
 }
 
+/** The services of a configuration, by the names of its settings. */
+export interface SelfTestTarget {
+  databaseUrl?: string;
+  databasePooled: boolean;
+  redisUrl?: string;
+  redisHost?: string;
+  redisPort: number;
+  redisPassword?: string;
+  redisKeyPrefix: string;
+}
+
+/** How one check of the self-test went. */
+export interface SelfTestResult {
+  check: string;
+  state: 'ok' | 'fail';
+  detail: string;
+}
+
 /** Looks at the services that a process depends on, over a connection of its own, without changing anything. Rejects when one does not answer within 5 s. */
 export interface Inspect {
   database(url: string): Promise<DatabaseFacts>;
+  /**
+   * Tries limits, duplicates, governor statistics and dead letters there, under names that nothing else uses, and removes them. Never rejects, and ends
+   * even where a service does not answer.
+   */
+  selfTest(target: SelfTestTarget): Promise<SelfTestResult[]>;
   redis(address: { url: string } | { host: string; port: number; password?: string }): Promise<RedisFacts>;
 }

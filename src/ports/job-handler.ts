@@ -16,7 +16,7 @@ export interface HandledJob {
 }
 
 /**
- * Runs a job that is not a turn. Returning nothing means `completed`; throwing, or `retry`, leads to another attempt until they are used up. A
+ * Runs a job that is not a turn. Returning nothing, or what is no outcome, means `completed`; throwing, or `retry`, leads to another attempt until they are used up. A
  * worker that dies in the middle leads to another attempt as well, so effects should bear repetition. `signal` aborts at the attempt's
  * deadline (`LOCAL_QUEUE_TIMEOUT_MS`), when the process stops, or when another worker has the job.
  */

@@ -34,6 +34,7 @@ export const METRICS: Readonly<Record<string, MetricRow>> = {
   webhook_events_ignored_total: counter('Events of webhooks that are of no consequence', 'channel', 'event'),
   webhook_rejected_total: counter('Webhooks refused before anything was stored', 'channel', 'reason'),
   duplicates_total: counter('Repetitions recognised', 'channel', 'kind'),
+  inbox_rate_limit_hits: counter('Actions refused because the org has done them too often', 'org_id', 'action'),
   verdicts_total: counter('Messages stored, by what was decided of them', 'org_id', 'verdict'),
   breaker_state: gauge('Breakers: 0 closed, 0.5 half open, 1 open', 'name'),
   provider_limit: gauge('Calls at once that a provider seems to take', 'name'),

@@ -1,7 +1,7 @@
 import { backoffMs } from '../domain/backoff.ts';
 import type { LoopSign } from '../domain/bot-loop.ts';
 import { say } from '../domain/catalogue/index.ts';
-import { LeaseLost, ResponderError, StoreFailed, StoreTimeout } from '../domain/errors.ts';
+import { isFinal, LeaseLost, ResponderError, StoreFailed, StoreTimeout } from '../domain/errors.ts';
 import { cleanText } from '../domain/message.ts';
 import type { OpenLane } from '../domain/lane.ts';
 import type { Reply, StoredTurn } from '../domain/turn.ts';
@@ -25,10 +25,9 @@ export async function answer(turnOf: TurnOf, open: OpenLane): Promise<Step> {
   const wait = burstMs(gathered, turnOf.policy);
   if (wait > 0) return { kind: 'park', ms: wait };
   const typing = new Typing(turnOf);
-  typing.start();
   try {
     const alone = gathered.crashes >= turnOf.work.settings.maxCrashes - 1;
-    const tried = await turnOf.work.quarantine.run(alone, () => throughGate(turnOf, gathered));
+    const tried = await turnOf.work.quarantine.run(alone, () => throughGate(turnOf, gathered, typing));
     if (tried.kind === 'wait') return { kind: 'park', ms: tried.ms };
     return tried.turn ? await deliver(turnOf, tried.turn) : AGAIN;
   } finally {
@@ -42,17 +41,21 @@ type Tried = { kind: 'tried'; turn: StoredTurn | null } | { kind: 'wait'; ms: nu
 const NO_CALL: Pass = { leave: () => undefined };
 
 /** While the one who would be asked takes no call, the turn is put back: no attempt is counted, and no slot held. */
-async function throughGate(turnOf: TurnOf, gathered: Gathered): Promise<Tried> {
+async function throughGate(turnOf: TurnOf, gathered: Gathered, typing: Typing): Promise<Tried> {
   const { work, policy, hold } = turnOf;
   const { maxAttempts, maxCrashes } = work.settings;
   const gate = gathered.attempts < maxAttempts && gathered.crashes < maxCrashes ? policy.askGate : null;
-  if (!gate) return { kind: 'tried', turn: await attempt(turnOf, gathered, NO_CALL) };
+  if (!gate) {
+    typing.start();
+    return { kind: 'tried', turn: await attempt(turnOf, gathered, NO_CALL) };
+  }
   const entry = await gate.enter({ orgId: hold.lease.orgId, isRetry: gathered.attempts > 0 });
   if (entry.kind === 'wait') {
     work.deps.telemetry.meter.count('put_back_total', { gate: gate.name, why: entry.why });
     return { kind: 'wait', ms: entry.ms };
   }
   try {
+    typing.start();
     return { kind: 'tried', turn: await attempt(turnOf, gathered, entry.pass) };
   } finally {
     entry.pass.leave({ kind: 'unused' });
@@ -79,15 +82,18 @@ async function attempt(turnOf: TurnOf, gathered: Gathered, pass: Pass): Promise<
   }
 }
 
-/** Leaving a conversation to people can fail, like an answer. */
+/** Leaving a conversation to people can fail, like an answer. In the end there is silence: an apology would be answered by the program, too. */
 async function withoutAnswer(turnOf: TurnOf, gathered: Gathered, sign: LoopSign): Promise<null> {
+  const { policy, work } = turnOf;
   try {
-    await breakLoop(turnOf, gathered.seqs, sign);
+    await breakLoop(turnOf, gathered.seqs, { sign, action: policy.onLoop === 'handoff' ? 'handoff' : 'silence' });
     return null;
   } catch (error) {
     turnOf.hold.signal.throwIfAborted();
     if (error instanceof LeaseLost || error instanceof StoreFailed || error instanceof StoreTimeout) throw error;
-    throw new AttemptFailed('a loop could not be left to people', { cause: error });
+    if (!isFinal(error) && gathered.attempts + 1 < work.settings.maxAttempts) throw new AttemptFailed('a loop could not be left to people', { cause: error });
+    await breakLoop(turnOf, gathered.seqs, { sign, action: 'silence' });
+    return null;
   }
 }
 

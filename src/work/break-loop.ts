@@ -18,16 +18,22 @@ export function signOf(turnOf: TurnOf, begun: Begun): LoopSign | null {
   return loopSign([...begun.history.slice(-LOOP_LOOK_BACK), ...begun.messages.map(entryOf)], clock.now());
 }
 
+/** How a turn ends that would only feed a loop. */
+export interface LoopEnd {
+  sign: LoopSign;
+  action: 'silence' | 'handoff';
+}
+
 /**
- * Ends the turn unanswered, by the channel's policy: in silence, which lasts as long as the sign does, or by leaving the conversation to
- * people. Throws what handing over throws.
+ * Ends the turn unanswered: in silence, which lasts as long as the sign does, or by leaving the conversation to people. Throws what
+ * handing over throws.
  */
-export async function breakLoop(turnOf: TurnOf, seqs: number[], sign: LoopSign): Promise<void> {
+export async function breakLoop(turnOf: TurnOf, seqs: number[], { sign, action }: LoopEnd): Promise<void> {
   const { work, hold, policy, conversation } = turnOf;
   const { mailbox, telemetry } = work.deps;
   telemetry.meter.count('bot_loops_total', { channel: policy.channel.kind, sign });
-  telemetry.log.warn({ conversationId: conversation.id, sign, action: policy.onLoop }, 'two programs seem to answer each other: not answered');
-  if (policy.onLoop === 'handoff') await giveToPeople(turnOf, 'bot_loop');
-  const ending = policy.onLoop === 'handoff' ? 'handed_off' : 'suppressed';
+  telemetry.log.warn({ conversationId: conversation.id, sign, action }, 'two programs seem to answer each other: not answered');
+  if (action === 'handoff') await giveToPeople(turnOf, 'bot_loop');
+  const ending = action === 'handoff' ? 'handed_off' : 'suppressed';
   await mailbox.complete(hold.lease, { seqs, outcome: { kind: 'cancelled', reason: 'bot_loop' }, ending, reason: 'bot_loop' });
 }

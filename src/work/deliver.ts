@@ -77,9 +77,14 @@ function startPart(part: PartOf): Promise<Start> {
   return work.deps.ledger.startPart(hold.lease, { turnId: turn.id, part: send.part, maxTries, patienceMs });
 }
 
-/** Fence, write, record. The last try runs alone in the process: were it to crash, nothing beside it would be suspected. */
+/**
+ * Fence, write, record. The last try runs alone in the process: were it to crash, nothing beside it would be suspected. To be alone it waits for all
+ * others and holds them up, which is not done for a send that would only be put back.
+ */
 async function tryOnce(part: PartOf, ask: Ask): Promise<PartDone | { kind: 'ambiguous' }> {
   const alone = part.send.tries >= part.work.settings.maxTries - 1;
+  const shutMs = alone && maySpeak(part) ? part.policy.sendGate.shutMs() : 0;
+  if (shutMs > 0) return { kind: 'park', ms: putBack(part, 'open', shutMs) };
   const written = await part.work.quarantine.run(alone, () => throughGate(part, ask));
   if ('waitMs' in written) return { kind: 'park', ms: written.waitMs };
   return 'result' in written ? record(part, written.result) : notWritten(part, written.start);
@@ -87,15 +92,19 @@ async function tryOnce(part: PartOf, ask: Ask): Promise<PartDone | { kind: 'ambi
 
 type Written = { result: SendResult } | { start: Exclude<Start, 'go'> | 'look' };
 
+const maySpeak = ({ conversation, turn }: PartOf): boolean => conversation.owner === 'bot' && conversation.ownerEpoch === turn.ownerEpoch;
+
+function putBack({ work, policy }: PartOf, why: string, ms: number): number {
+  work.deps.telemetry.meter.count('put_back_total', { gate: policy.sendGate.name, why });
+  return ms;
+}
+
 /** While the platform takes nothing, the part is put back: no try is counted. Once a person took over there is only that to write down. */
 async function throughGate(part: PartOf, ask: Ask): Promise<Written | { waitMs: number }> {
-  const { policy, hold, send, conversation, turn, work } = part;
-  if (conversation.owner !== 'bot' || conversation.ownerEpoch !== turn.ownerEpoch) return write(part, ask, null);
+  const { policy, hold, send } = part;
+  if (!maySpeak(part)) return write(part, ask, null);
   const entry = await policy.sendGate.enter({ orgId: hold.lease.orgId, isRetry: send.tries > 0 });
-  if (entry.kind === 'wait') {
-    work.deps.telemetry.meter.count('put_back_total', { gate: policy.sendGate.name, why: entry.why });
-    return { waitMs: entry.ms };
-  }
+  if (entry.kind === 'wait') return { waitMs: putBack(part, entry.why, entry.ms) };
   try {
     return await write(part, ask, entry.pass);
   } finally {

@@ -3,8 +3,7 @@ import { legacyOf } from '../domain/legacy-job.ts';
 import type { JobHandler } from '../ports/job-handler.ts';
 import type { LegacyQueue } from '../ports/legacy-queue.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-
-const COMPLETED: Outcome = { kind: 'completed' };
+import { handledOutcome } from './handled-outcome.ts';
 
 /** Writes down the end, if the outcome is one. The upkeep writes it when this fails: the work is done, and must not be done again. */
 async function writeBack(at: { queue: LegacyQueue; id: string; outcome: Outcome }, { log }: Pick<Telemetry, 'log'>): Promise<void> {
@@ -30,9 +29,9 @@ export function followingLegacy(handler: JobHandler, queueOf: (source: string) =
     if (!queue) return { kind: 'retry', error: `the legacy queue ${source}, which this job came from, is not configured` };
     const row = await queue.begin(id, job.attempt);
     // An earlier attempt wrote its end there and died before it could be written here; or an old worker did it.
-    if (row === 'completed') return COMPLETED;
+    if (row === 'completed') return { kind: 'completed' };
     if (row !== 'begun') return { kind: 'cancelled', reason: row === null ? 'legacy_row_gone' : 'legacy_row_taken' };
-    const outcome = (await handler({ ...job, payload: legacy.payload }, signal)) ?? COMPLETED;
+    const outcome = handledOutcome(await handler({ ...job, payload: legacy.payload }, signal));
     await writeBack({ queue, id, outcome }, telemetry);
     return outcome;
   };

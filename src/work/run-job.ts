@@ -5,6 +5,7 @@ import type { JobHandler } from '../ports/job-handler.ts';
 import type { Begun } from '../ports/mailbox.ts';
 import { within } from './deadline.ts';
 import { AGAIN, type Hold, type Step, type Work } from './deps.ts';
+import { handledOutcome } from './handled-outcome.ts';
 import { Progress } from './progress.ts';
 import { codeOf, tellOutcome } from './tell.ts';
 
@@ -63,7 +64,7 @@ async function handle(work: Work, hold: Hold, at: { job: OpenJob; payload: unkno
   };
   try {
     const result = await within(deadline, async (signal) => handler(given, signal));
-    return { outcome: result ?? { kind: 'completed' }, code: 'handler_retry' };
+    return { outcome: handledOutcome(result), code: 'handler_retry' };
   } catch (error) {
     hold.signal.throwIfAborted();
     return { outcome: { kind: 'retry', error: error instanceof Error ? error.message : String(error) }, code: codeOf(error) };

@@ -4,6 +4,7 @@ import type { TurnOf } from './part.ts';
 export class Typing {
   readonly #turnOf: TurnOf;
   readonly #done = new AbortController();
+  #isShown = false;
   #last: Promise<void> = Promise.resolve();
 
   constructor(turnOf: TurnOf) {
@@ -12,12 +13,13 @@ export class Typing {
 
   start(): void {
     const { policy, work } = this.#turnOf;
-    if (policy.channel.typing && work.settings.typing.enabled) void this.#keepAlive();
+    if (!policy.channel.typing || !work.settings.typing.enabled) return;
+    this.#isShown = true;
+    void this.#keepAlive();
   }
 
   stop(): void {
-    const { policy, work } = this.#turnOf;
-    if (!policy.channel.typing || !work.settings.typing.enabled) return;
+    if (!this.#isShown) return;
     this.#done.abort();
     this.#show(false);
   }

@@ -85,6 +85,50 @@ function failpoint(draw: Seeded, cell: Cell, place: Place): Failpoint {
 const ALL_ACTIONS = ['freeze', 'block', 'stall', 'refuse', 'lose_answer', 'lose_wake', 'lose_renewals'] as const;
 const API_ACTIONS = ['freeze', 'block', 'refuse', 'lose_answer', 'lose_wake'] as const;
 
+const OF_PROCESS = ['kill', 'kill', 'kill at a point', 'kill at a point', 'deploy', 'freeze', 'block'] as const;
+const OF_POSTGRES = ['postgres_restart', 'postgres_terminate', 'half_open postgres', 'half_open postgres'] as const;
+const OF_REDIS = ['redis_kill', 'redis_freeze', 'redis_flush', 'redis_pause', 'half_open redis', 'half_open redis'] as const;
+type Kind = (typeof OF_PROCESS)[number] | (typeof OF_POSTGRES)[number] | (typeof OF_REDIS)[number];
+
+/** Processes with one trouble, while users are at it: of a process that works, of a server, or of the way to it. */
+export function drawSingle(draw: Seeded, { cell, spanMs }: { cell: Cell; spanMs: number }): { members: Member[]; steps: (ProcessStep | ServerStep)[] } {
+  const roles: Role[] = cell.store === 'sqlite' ? ['all'] : ['api', 'api', 'worker', 'worker'];
+  const worker = roles.length - 1;
+  const kind = draw.pick<Kind>([...OF_PROCESS, ...(cell.store === 'postgres' ? OF_POSTGRES : []), ...(cell.engine === 'bullmq' ? OF_REDIS : [])]);
+  const members = roles.map((role, index): Member => ({ role, lives: kind === 'kill at a point' && index === worker ? [[killPoint(draw, { ...PLACES.worker, kills: BUSY_POINTS })]] : [] }));
+  return { members, steps: singleStep(draw, kind, { at: draw.int(spanMs * 0.3, spanMs * 0.7), worker, cell }) };
+}
+
+/** Passed with every message. */
+const BUSY_POINTS = WORK_POINTS.filter((point) => !RARE.test(point) && point !== 'examine:after');
+
+function singleStep(draw: Seeded, kind: Kind, where: { at: number; worker: number; cell: Cell }): (ProcessStep | ServerStep)[] {
+  const { at, worker: member, cell } = where;
+  const long = scaleOf(cell).beyondLeaseMs;
+  const ms = draw.int(300, 2000);
+  switch (kind) {
+    case 'kill at a point':
+      return [];
+    case 'kill':
+    case 'deploy':
+      return [{ at, do: kind, member, ms: Math.floor(ms / 2) }];
+    case 'freeze':
+    case 'block':
+      return [{ at, do: kind, member, ms: long + Math.floor(ms / 2) }];
+    case 'half_open postgres':
+    case 'half_open redis':
+      return [{ at, do: 'half_open', to: kind === 'half_open redis' ? 'redis' : 'postgres', member: null, mode: draw.pick(['dead', 'deaf'] as const), ms }];
+    case 'postgres_terminate':
+    case 'redis_flush':
+      return [{ at, do: kind }];
+    case 'postgres_restart':
+    case 'redis_kill':
+    case 'redis_freeze':
+    case 'redis_pause':
+      return [{ at, do: kind, ms }];
+  }
+}
+
 /** What happens to the processes from outside, within `spanMs`. */
 export function drawProcessTroubles(draw: Seeded, { cell, members, spanMs }: { cell: Cell; members: Member[]; spanMs: number }): ProcessStep[] {
   const steps: ProcessStep[] = [];

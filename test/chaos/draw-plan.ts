@@ -1,5 +1,5 @@
 import type { Cell } from './cell.ts';
-import { drawMembers, drawProcessTroubles, drawServerTroubles } from './draw-fleet.ts';
+import { drawMembers, drawProcessTroubles, drawServerTroubles, drawSingle } from './draw-fleet.ts';
 import type { Fate, Member, Plan, Role, Step } from './plan.ts';
 import { seeded } from './seeded.ts';
 import type { Seeded } from './seeded.ts';
@@ -28,11 +28,16 @@ const WEBHOOK_MOODS: Plan['webhook'][] = [
   { duplicate: 0.1, double: 0.1, drop: 0.05, delay: 0.1, reorder: 0.1, bad_signature: 0.03, stale_timestamp: 0.03 },
 ];
 
+/** The world of a schedule with one trouble only: nothing else goes wrong, but there is always something under way. */
+const CALM: Pick<Plan, 'rest' | 'webhook' | 'model'> = { rest: {}, webhook: {}, model: { delay: 0.7 } };
+
 interface Drawing {
   draw: Seeded;
   conversations: number;
   taken: ReadonlySet<number>;
   failing: ReadonlySet<number>;
+  /** So many texts that something always waits. */
+  isBusy: boolean;
 }
 
 /** The schedule of a seed in a cell. Users and platform are those of the seed in any cell. */
@@ -42,10 +47,12 @@ export function drawPlan(seed: number, cell: Cell): Plan {
   const taken = new Set(draw.chance(0.35) ? [draw.int(1, conversations)] : []);
   const failing = new Set(draw.chance(0.35) ? [draw.int(1, conversations)].filter((each) => !taken.has(each)) : []);
   const poisoned = draw.chance(0.08);
-  const talk = drawTalk({ draw, conversations, taken, failing });
-  const world = { rest: draw.pick(REST_MOODS), webhook: draw.pick(WEBHOOK_MOODS), model: draw.chance(0.5) ? { delay: 0.2 } : {} };
+  const single = !poisoned && draw.chance(0.35);
+  const talk = drawTalk({ draw, conversations, taken, failing, isBusy: single });
+  const world = single ? CALM : { rest: draw.pick(REST_MOODS), webhook: draw.pick(WEBHOOK_MOODS), model: draw.chance(0.5) ? { delay: 0.2 } : {} };
   const habits = { shuffle: draw.chance(0.3), catchUp: draw.chance(0.85), strategy: draw.chance(0.25) ? 'queue' : 'coalesce' };
-  const { members, steps, redisLateMs } = poisoned ? poisoning(draw, cell, untaken(conversations, taken)) : troubles(draw, cell);
+  const draws = single ? trouble : troubles;
+  const { members, steps, redisLateMs } = poisoned ? poisoning(draw, cell, untaken(conversations, taken)) : draws(draw, cell);
   return {
     seed,
     cell,
@@ -72,6 +79,11 @@ function troubles(draw: Seeded, cell: Cell): Troubles {
   return { members, steps, redisLateMs: isLate ? draw.int(500, 3000) : null };
 }
 
+/** One trouble alone, which tells how long it takes to get over it. */
+function trouble(draw: Seeded, cell: Cell): Troubles {
+  return { ...drawSingle(draw, { cell, spanMs: SPAN_MS }), redisLateMs: null };
+}
+
 const healthy = (role: Role): Member => ({ role, lives: [] });
 
 /** A message that kills its process. Nothing else kills in such a schedule, so only this one may be found guilty. */
@@ -95,9 +107,9 @@ function say(said: { conversation: number; number: number; at: number; text: str
 }
 
 function drawTalk(drawing: Drawing): Step[] {
-  const { draw, conversations, taken, failing } = drawing;
+  const { draw, conversations, taken, failing, isBusy } = drawing;
   const steps: Step[] = [];
-  const total = draw.int(6, 20);
+  const total = isBusy ? draw.int(24, 36) : draw.int(6, 20);
   const last = new Map<number, number>();
   let at = 0;
   while (steps.length < total) {

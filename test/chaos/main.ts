@@ -30,6 +30,9 @@ interface Flags extends Cell {
 /** A planted bug must be caught within so many schedules made for it. */
 const PLANTED_TRIES = 10;
 
+/** Worth a word beside what went wrong. */
+const STILL_MS = 500;
+
 /** Schedules at the same time: one process each, or several and their servers. */
 const PARALLEL: Record<Cell['store'], number> = { sqlite: 5, postgres: 2 };
 
@@ -65,6 +68,7 @@ function report(outcome: Outcome, { verbose }: Flags): void {
     return;
   }
   console.log(`\nseed ${plan.seed}: ${violations.length} violations\n${violations.map(({ kind, detail }) => `  ${kind}: ${detail}`).join('\n')}`);
+  if (outcome.stillMs > STILL_MS) console.log(`  the machine was too busy: the runner itself got no time for ${outcome.stillMs} ms`);
   const { store, engine } = plan.cell;
   console.log(`  plan: ${JSON.stringify(plan)}\n  replay: npm run chaos -- --store ${store} --engine ${engine} --seed ${plan.seed} --schedules 1`);
   if (verbose) console.log(log);

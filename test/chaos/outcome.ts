@@ -23,6 +23,8 @@ export interface Outcome {
   /** Wake-ups that sweepers found lost, by their metrics. */
   rescued: number;
   ms: number;
+  /** The longest that the runner itself got no time, ms. */
+  stillMs: number;
   log: string;
 }
 
@@ -61,7 +63,7 @@ function faultsOf({ chatwoot, openai, happenings }: Stage): Record<string, numbe
   return counts;
 }
 
-export function outcomeOf(stage: Stage, { dead, ms }: { dead: string[]; ms: number }): Outcome {
+export function outcomeOf(stage: Stage, { dead, ms, stillMs }: { dead: string[] } & Pick<Outcome, 'ms' | 'stillMs'>): Outcome {
   const { plan, fleet, happenings } = stage;
   const evidence = evidenceOf(stage, dead);
   const surprises = happenings.surprises.map((detail): Violation => ({ kind: 'process', detail }));
@@ -78,6 +80,7 @@ export function outcomeOf(stage: Stage, { dead, ms }: { dead: string[]; ms: numb
     processes: fleet.processes,
     rescued: fleet.rescued,
     ms,
+    stillMs,
     log: fleet.log,
   };
 }

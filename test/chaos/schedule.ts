@@ -8,6 +8,7 @@ import type { Plan, Step } from './plan.ts';
 import { scaleOf } from './scale.ts';
 import { openStage } from './stage.ts';
 import type { Stage } from './stage.ts';
+import { Stillness } from './still.ts';
 
 /** A healed Chasqui that owes something, and shows no sign of it for so long, ms, has lost it. */
 const SILENCE_MS = 15_000;
@@ -20,6 +21,7 @@ const BACK_MS = 5000;
 /** Runs one schedule from an empty database to its judgement. */
 export async function runSchedule(plan: Plan, grounds: Grounds): Promise<Outcome> {
   const startedAt = Date.now();
+  using still = new Stillness();
   const stage = await openStage(plan, grounds);
   try {
     if (plan.redisLateMs !== null) await stage.servers.absentRedis(plan.redisLateMs);
@@ -30,7 +32,7 @@ export async function runSchedule(plan: Plan, grounds: Grounds): Promise<Outcome
     const dead = await deadLetters(stage);
     await backToRedis(stage);
     await stage.fleet.end();
-    return outcomeOf(stage, { dead, ms: Date.now() - startedAt });
+    return outcomeOf(stage, { dead, ms: Date.now() - startedAt, stillMs: still.longestMs });
   } finally {
     await stage.close();
   }

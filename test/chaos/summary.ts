@@ -68,6 +68,7 @@ export function summaryOf(outcomes: Outcome[], run: { cell: Cell; firstSeed: num
     row('time to recover', `with ${scalingOf(run.cell)}`),
     ...recoveryRows(outcomes),
     row('  after the last one', `all that had been said ${times(outcomes.flatMap(({ plan, drained: ms }) => (ms === null ? [] : [{ ms, seed: plan.seed }])))}`),
+    row('longest standstill', `${Math.max(...outcomes.map(({ stillMs }) => stillMs))} ms in which the runner itself got no time`),
     row('duration', `${(run.ms / 1000).toFixed(1)} s`),
   ].join('\n');
 }

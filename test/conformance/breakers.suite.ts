@@ -28,14 +28,14 @@ export function breakersSuite(harness: Harness): void {
     test('one may try it when its time has come, and the next one when the first was given up', async (s) => {
       const { breakers } = s.store;
       await breakers.open('a', { forMs: 5_000, opened: 1 });
-      expect(await breakers.probe('a', 60_000)).toBe(false);
+      expect(await breakers.probe('a', 60_000)).toBe('no');
       s.advance(5_000);
       const asked = await Promise.all(Array.from({ length: 10 }, () => breakers.probe('a', 60_000)));
-      expect(asked.filter(Boolean)).toHaveLength(1);
+      expect(asked.filter((answer) => answer === 'yours')).toHaveLength(1);
       s.advance(59_999);
-      expect(await breakers.probe('a', 60_000)).toBe(false);
+      expect(await breakers.probe('a', 60_000)).toBe('no');
       s.advance(1);
-      expect(await breakers.probe('a', 60_000)).toBe(true);
+      expect(await breakers.probe('a', 60_000)).toBe('yours');
     });
 
     test('opened by the one that tried, it can be tried anew', async (s) => {
@@ -45,12 +45,25 @@ export function breakersSuite(harness: Harness): void {
       await breakers.probe('a', 60_000);
       await breakers.open('a', { forMs: 10_000, opened: 2 });
       s.advance(10_000);
-      expect(await breakers.probe('a', 60_000)).toBe(true);
+      expect(await breakers.probe('a', 60_000)).toBe('yours');
     });
 
-    test('one that nobody knows to be open may be tried by one', async (s) => {
-      expect(await s.store.breakers.probe('new', 1_000)).toBe(true);
-      expect(await s.store.breakers.probe('new', 1_000)).toBe(false);
+    test('one that was given up without a call can be tried at once', async (s) => {
+      const { breakers } = s.store;
+      await breakers.open('a', { forMs: 5_000, opened: 1 });
+      s.advance(5_000);
+      await breakers.probe('a', 60_000);
+      await breakers.open('a', { forMs: 0, opened: 1 });
+      expect(await breakers.probe('a', 60_000)).toBe('yours');
+    });
+
+    test('one that nobody says to be open is closed, and asking opens it for nobody', async (s) => {
+      const { breakers } = s.store;
+      expect(await breakers.probe('new', 1_000)).toBe('closed');
+      await breakers.open('a', { forMs: 0, opened: 1 });
+      await breakers.close('a');
+      expect(await breakers.probe('a', 1_000)).toBe('closed');
+      expect(await breakers.list()).toEqual([]);
     });
   });
 }

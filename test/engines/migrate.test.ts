@@ -21,7 +21,7 @@ describe.skipIf(program === null)('chasqui migrate-engine', () => {
   beforeAll(async () => {
     redis = await startRedis(program as string);
     dataDir = await mkdtemp(join(tmpdir(), 'chasqui-migrate-'));
-    app = await buildApp(resolveConfig({ env: { PORT: '0', DATA_DIR: dataDir, REDIS_URL: redis.url, BURST_DEBOUNCE_MS: '0', LOG_LEVEL: 'silent' } }));
+    app = await buildApp(resolveConfig({ env: { PORT: '0', DATA_DIR: dataDir, REDIS_URL: redis.url, BURST_DEBOUNCE_MS: '0', GOVERNOR_RATE_LIMIT_ENABLED: 'false', LOG_LEVEL: 'silent' } }));
     address = (await app.start()) as string;
     await app.working();
     await vi.waitFor(() => expect(app.engine?.stats().mode).toBe('bullmq'), 5_000);

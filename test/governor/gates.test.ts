@@ -3,6 +3,7 @@ import { Breaker } from '../../src/app/breaker.ts';
 import { CallGate } from '../../src/app/gate.ts';
 import { Gates } from '../../src/app/gates.ts';
 import type { ResponderConfig } from '../../src/config/index.ts';
+import { Bulkhead } from '../../src/domain/bulkhead.ts';
 import type { ChannelId, OrgId } from '../../src/domain/ids.ts';
 import type { BreakerBoard } from '../../src/ports/breaker-board.ts';
 import type { CallResult, Entry, Gate } from '../../src/ports/gate.ts';
@@ -101,7 +102,7 @@ describe('a breaker', () => {
     await times(5, gate, FAILED);
     await f.clock.advance(7_000);
     expect(await call(gate, { kind: 'unused' })).toBe('go');
-    await f.clock.advance(61_000);
+    await f.clock.advance(1);
     expect(await call(gate, OK)).toBe('go');
     expect(gate.breaker.view.state).toBe('closed');
   });
@@ -140,6 +141,23 @@ describe('breakers of several processes', () => {
     expect(await call(second, OK)).toBe('go');
   });
 
+  it('what one has just closed is not opened again by another that has not heard of it yet', async () => {
+    const f = fleet(3);
+    const gates = f.gates.map((one) => one.responder(model()) as CallGate);
+    const [first, second] = gates as [CallGate, CallGate];
+    const sync = () => Promise.all(f.gates.map((one) => one.service().runOnce(new AbortController().signal)));
+    await times(5, first, FAILED);
+    await f.clock.advance(0);
+    await sync();
+    await f.clock.advance(8_000);
+    expect(await call(first, OK)).toBe('go');
+    await f.clock.advance(1);
+    const entry = await second.enter({ orgId: A, isRetry: false });
+    expect(entry.kind).toBe('go');
+    await sync();
+    expect(gates.map((gate) => gate.breaker.view.state)).toEqual(['closed', 'closed', 'closed']);
+  });
+
   it('the key of one org opens nothing for another, and names tell no key', () => {
     const { gates } = fleet();
     const [one] = gates as [Gates];
@@ -154,7 +172,7 @@ describe('breakers of several processes', () => {
   it('a breaker that was never opened asks nobody', async () => {
     const f = fleet();
     let asked = 0;
-    const breaker = new Breaker('x', f.make({ ...f.store.breakers, probe: async () => ((asked += 1), true) }));
+    const breaker = new Breaker('x', f.make({ ...f.store.breakers, probe: async () => ((asked += 1), 'yours') }));
     for (let i = 0; i < 50; i++) await breaker.ask();
     expect(asked).toBe(0);
   });
@@ -198,6 +216,30 @@ describe('a bulkhead', () => {
       }
     }
     expect(b).toBeGreaterThanOrEqual(5);
+  });
+
+  it.each([[1, 1], [1, 3], [2, 5], [10, 15]])('%i at once, one flood and %i others: nobody starves, and few places stay empty', (limit, others) => {
+    const bulkhead = new Bulkhead();
+    const callers = [...Array.from({ length: 200 }, () => 'flood'), ...Array.from({ length: others }, (_, n) => `org ${n}`)].map((org, at) => ({ org: org as OrgId, at, since: at }));
+    const calls = new Set<{ org: OrgId; end: number }>();
+    const served = new Map<OrgId, number>();
+    let [longest, busy] = [0, 0];
+    for (let now = 0; now < 60_000; now += 10) {
+      for (const call of calls) if (call.end <= now && calls.delete(call)) bulkhead.leave(call.org, 1_000);
+      busy += calls.size;
+      for (const caller of callers.filter(({ at }) => at <= now)) {
+        const inMs = bulkhead.enter(caller.org, limit, now);
+        caller.at = now + inMs;
+        if (inMs > 0) continue;
+        calls.add({ org: caller.org, end: now + 1_000 });
+        served.set(caller.org, (served.get(caller.org) ?? 0) + 1);
+        if (caller.org !== 'flood') longest = Math.max(longest, now - caller.since);
+        caller.at = caller.since = now + (caller.org === 'flood' ? 1_000 : 3_000);
+      }
+    }
+    expect(served.size).toBe(others + 1);
+    expect(longest).toBeLessThan(6_000);
+    expect(busy / 6_000 / limit).toBeGreaterThan(0.65);
   });
 
   it('an org that no longer comes is waited for no longer', async () => {

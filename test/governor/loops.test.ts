@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loopSign } from '../../src/domain/bot-loop.ts';
 import type { HistoryEntry } from '../../src/domain/turn.ts';
+import { AppError } from '../../src/domain/errors.ts';
 import { openShop, type Shop } from './shop.ts';
 
 const START = Date.parse('2026-03-06T12:00Z');
@@ -96,6 +97,18 @@ describe('two programs', () => {
     expect(shop.handedOver).toEqual([{ conversation: 'c1', note: expect.stringContaining('automatic program') }]);
     expect(shop.asked.length).toBeLessThanOrEqual(5);
     expect(await shop.ending(await shop.says('still here'))).toBe('suppressed/human_owns');
+  });
+
+  it.each(['channel_auth', 'unreachable'])('handoff to a platform that cannot (%s): silence, not an apology that the program answers', async (code) => {
+    const handOver = async (): Promise<never> => {
+      throw new AppError(code, 'not now');
+    };
+    await using shop = await openShop({ startAt: START, policy: (channel) => ({ onLoop: 'handoff', channel: { ...channel, handOver } }) });
+    await answering(shop, () => 'Thanks for writing! Our team will answer within two days.', { rounds: 12, everyMs: 30_000 });
+    expect(shop.shown.length).toBeLessThanOrEqual(5);
+    const id = await shop.says('Thanks for writing! Our team will answer within two days.');
+    await shop.clock.advance(30_000);
+    expect(await shop.ending(id)).toBe('suppressed/bot_loop');
   });
 
   it('answer: whoever wants the loop has it', async () => {

@@ -97,4 +97,27 @@ describe('while the other side is in trouble', () => {
     await shop.clock.advance(0);
     expect(await shop.ending(last)).toBe('handed_off/human_owns');
   });
+
+  it('its last tries, which run alone in the process, hold nobody up while its breaker is open', async () => {
+    const [down, well] = ['chn_a', 'chn_b'] as ChannelId[] as [ChannelId, ChannelId];
+    let gate: Gate | null = null;
+    const shop: Shop = await openShop({
+      startAt: START, concurrency: 20, channels: [down, well], settings: { maxTries: 2 },
+      policy: (channel) => (channel.id === down ? { sendGate: gate as Gate } : {}),
+      send: async ({ conversation }) => (conversation.channelId === down ? { kind: 'refused_for_now', error: 'down' } : { kind: 'sent', providerId: null }),
+      respond: async ({ messages }) => {
+        if (messages[0]?.text === 'slow') await shop.clock.sleep(30_000);
+        return { text: 'answer' };
+      },
+    });
+    await using _ = shop;
+    gate = gatesOf(shop).channel(down);
+    for (let n = 0; n < 8; n++) await shop.says(`m${n}`, `c${n}`);
+    await shop.clock.advance(2_000);
+    await shop.says('slow', 'slow', { channel: 1 });
+    await shop.clock.advance(4_000);
+    const id = await shop.says('quick', 'quick', { channel: 1 });
+    await shop.clock.advance(1_000);
+    expect(await shop.ending(id)).toBe('answered/reply');
+  });
 });

@@ -13,6 +13,7 @@ import type { Gate } from '../../src/ports/gate.ts';
 import type { Answer, Question, Responder } from '../../src/ports/responder.ts';
 import type { Store } from '../../src/ports/store.ts';
 import type { Telemetry } from '../../src/ports/telemetry.ts';
+import { createMemoryLimiter } from '../../src/limiters/memory/index.ts';
 import { openSqliteStore } from '../../src/stores/sqlite/index.ts';
 import { createMetrics } from '../../src/telemetry/index.ts';
 import { createWork, type TurnPolicy, type WorkDeps, type WorkSettings } from '../../src/work/index.ts';
@@ -26,7 +27,7 @@ const SETTINGS: WorkSettings = {
 };
 
 /** Lets everybody through. */
-export const openGate: Gate = { name: 'open', enter: async () => ({ kind: 'go', pass: { leave: () => undefined } }) };
+export const openGate: Gate = { name: 'open', shutMs: () => 0, enter: async () => ({ kind: 'go', pass: { leave: () => undefined } }) };
 
 export interface ShopOptions {
   startAt: number;
@@ -121,8 +122,8 @@ function startEngine(base: Base, seen: Seen): Engine {
 
 function doorOf({ options, clock, store, newId, telemetry, channels }: Base, engine: Engine): Shop['says'] {
   const intake = createIntake(
-    { ...store, newId, clock, telemetry, wake: (laneId) => engine.wake(laneId), judged: () => undefined },
-    { duplicateWindowMs: () => 5_000, debounceMs: () => 0, hours: () => options.hours ?? null },
+    { ...store, limiter: createMemoryLimiter({ clock }), newId, clock, telemetry, wake: (laneId) => engine.wake(laneId), judged: () => undefined },
+    { duplicateWindowMs: () => 5_000, debounceMs: () => 0, hours: () => options.hours ?? null, limit: () => null },
   );
   let count = 0;
   return async (text, conversation = 'c1', more = {}) => {

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDeduper, createRateLimiter } from '../../src/app/rate-limiter.ts';
+import { createDeduper, createRateLimiter, type RateLimiterOptions } from '../../src/app/rate-limiter.ts';
 import type { Said } from '../../src/domain/duplicate.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { redisProgram, startRedis, type TestRedis } from '../support/redis.ts';
@@ -18,12 +18,32 @@ describe('createRateLimiter', () => {
 
   it('refuses options that cannot be used, and names them', async () => {
     await expect(createRateLimiter({ redisUrl: 'redis://127.0.0.1:1', prefix: 'a b' })).rejects.toThrow(/prefix must be/);
+    const wrong: [RateLimiterOptions, RegExp][] = [
+      [{ redisUrl: 'localhost' }, /redisUrl must be an address/], [{ redis: {} as never }, /redis must be a client/], [{ postgres: {} as never }, /postgres must be a pool/],
+      [{ timeoutMs: 0 }, /timeoutMs must be/], [{ maxKeys: Number.NaN }, /maxKeys must be/],
+      [{ redisUrl: 'redis://127.0.0.1:1', postgres: { query: async () => ({ rows: [] }) } }, /one at the most/],
+    ];
+    for (const [options, words] of wrong) await expect(createRateLimiter(options)).rejects.toThrow(words);
+  });
+
+  it('refuses asks that cannot be meant, and names the field', async () => {
+    const limiter = await createRateLimiter();
+    const [rule] = ask.rules;
+    const pace = { name: 'pair', key: 'u', intervalMs: 1000, burst: 1 };
+    const wrong: [Promise<unknown>, RegExp][] = [
+      [limiter.check(undefined as never), /org must be/], [limiter.check({ org: 'o' } as never), /rules must be/], [limiter.check({ org: 'o', rules: [null] } as never), /name of a rule/],
+      [limiter.check({ org: 'o', rules: [{ ...rule, name: undefined }] } as never), /name of a rule/], [limiter.penalize({ org: 'o', rule: pace, forMs: 0 }), /forMs must be/],
+      [limiter.reserve(undefined as never), /org must be/], [limiter.seen(undefined as never), /org must be/],
+    ];
+    for (const [refused, words] of wrong) await expect(refused).rejects.toThrow(words);
+    await limiter.close();
   });
 
   it('decides at once when there is no Redis where there should be one', { timeout: 10_000 }, async () => {
     const switches: string[] = [];
     const limiter = await createRateLimiter({ redisUrl: 'redis://127.0.0.1:1', onSwitch: (to) => void switches.push(to) });
     for (let n = 0; n < 4; n++) expect(await limiter.check(ask)).toMatchObject({ source: 'memory', allowed: n < 2 });
+    await limiter.check({ ...ask, org: 'clinic' });
     expect(switches).toEqual(['memory']);
     await limiter.close();
   });

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createMemoryLimiter } from '../../src/limiters/memory/index.ts';
@@ -25,5 +27,21 @@ describe('the limiter in memory', () => {
     expect(await limiter.stats()).toMatchObject({ activeKeys: 100 });
     await limiter.check({ org: 'o', rules: [rule('k999')] });
     expect(await limiter.check({ org: 'o', rules: [rule('k999')] })).toMatchObject({ allowed: false });
+  });
+
+  it('keeps nothing of orgs that are gone, without being asked for stats', async () => {
+    const clock = manualClock();
+    const heapMb = (): number => {
+      (globalThis.gc as () => void)();
+      return process.memoryUsage().heapUsed / 1e6;
+    };
+    setFlagsFromString('--expose-gc');
+    globalThis.gc = runInNewContext('gc') as typeof globalThis.gc;
+    const limiter = createMemoryLimiter({ clock, maxKeys: 1000 });
+    await limiter.check({ org: 'first', rules: [rule('k')] });
+    const before = heapMb();
+    for (let n = 0; n < 100_000; n++) await limiter.check({ org: `o${n}`, rules: [rule('k')] });
+    expect(heapMb() - before).toBeLessThan(10);
+    expect(await limiter.check({ org: 'o99999', rules: [rule('k')] })).toMatchObject({ count: 2 });
   });
 });

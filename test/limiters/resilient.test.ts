@@ -90,6 +90,34 @@ describe('the resilient limiter, on a store that fails', () => {
     await limiter.close();
   });
 
+  it('counts what was decided here between two answers of the store: now and then a failure lets nobody have more', async () => {
+    const { limiter, state, clock } = scene();
+    let allowed = 0;
+    for (let n = 0; n < 60; n++) {
+      state.isDown = n % 3 !== 0;
+      if ((await limiter.check(ask('c'))).allowed) allowed += 1;
+      await clock.advance(10);
+    }
+    expect(allowed).toBe(10);
+    await limiter.close();
+  });
+
+  it('a store that cannot count its keys in time still decides, and failures are in a row only without an answer between them', async () => {
+    const { limiter, state, switches } = scene();
+    await limiter.check(ask('c'));
+    state.isDown = true;
+    for (let n = 0; n < 5; n++) expect(await limiter.stats()).toMatchObject({ source: 'redis', activeKeys: null });
+    for (let n = 0; n < 5; n++) {
+      state.isDown = true;
+      await limiter.seen({ org: 'o', hash: `h${n}`, windowMs: 1000 });
+      state.isDown = false;
+      await limiter.seen({ org: 'o', hash: `i${n}`, windowMs: 1000 });
+    }
+    expect(switches).toEqual([]);
+    expect(await limiter.seen({ org: 'o', hash: 'h0', windowMs: 1000 })).toMatchObject({ isDuplicate: true });
+    await limiter.close();
+  });
+
   it('takes failures that began together for one', async () => {
     const { limiter, state, clock } = scene();
     state.isDown = true;

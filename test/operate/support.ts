@@ -86,6 +86,7 @@ export function operateOver({ letters = [], records = [], engine = fakeEngine(),
     watch: null,
     legacy: { queue: null, types: () => ({}), orgId: () => 'org_a' as never, open: () => { throw new AppError('import_refused', 'no legacyQueue is configured'); } },
     governor: { view: governorView, limiter: null },
+    limits: { take: async () => ({ allowed: true }) },
     isKnown: (target) => target.scope === 'all' || (target.scope === 'org' ? target.orgId === 'org_a' : target.channelId === 'chn_a'),
     ...more,
   };

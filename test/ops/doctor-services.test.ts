@@ -123,5 +123,5 @@ describe.skipIf(program === null)('Redis', () => {
 
 it('nothing is asked where nothing is configured', async () => {
   const never = (): Promise<never> => Promise.reject(new Error('asked'));
-  expect(await examine({}, { database: never, redis: never })).toEqual([]);
+  expect(await examine({}, { database: never, redis: never, selfTest: never })).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import type { Settings } from '../../config/index.ts';
+import type { Config, Settings } from '../../config/index.ts';
 import type { DatabaseFacts, Inspect, RedisFacts } from '../../ports/inspect.ts';
 import { fail, ok, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -14,6 +14,8 @@ const OLDEST = 140_000;
 const SLOW_MS = 20;
 /** The connections of a process that only listen. */
 const LISTENING = 2;
+/** Those for limits, which are in PostgreSQL where Redis is not configured. */
+const LIMITING = 2;
 
 const versionText = (version: number): string => `${Math.floor(version / 10_000)}.${version % 10_000}`;
 const msText = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
@@ -27,7 +29,7 @@ function reasonOf(error: unknown): string {
 }
 
 function judgeConnections({ connections: { used, most } }: DatabaseFacts, s: Settings): Finding[] {
-  const wanted = s.databaseConnections + LISTENING;
+  const wanted = s.databaseConnections + LISTENING + (redisAddress(s) ? 0 : LIMITING);
   const fix = 'raise max_connections, lower DATABASE_CONNECTIONS, run fewer processes, or put a pooler in between (DATABASE_POOLED)';
   return used + wanted > most ? [warn('database', `${used} of ${most} connections are in use, and each process wants up to ${wanted}`, fix)] : [];
 }
@@ -87,4 +89,11 @@ async function checkRedis(settings: Settings, inspect: Inspect): Promise<Finding
 export async function checkServices(settings: Settings, inspect: Inspect): Promise<ServiceFindings> {
   const [database, redis] = await Promise.all([checkDatabase(settings, inspect), checkRedis(settings, inspect)]);
   return { findings: [...database.findings, ...redis], skews: database.skews };
+}
+
+/** The self-test on the services of a configuration, a finding for each of its checks. */
+export async function tryServices({ settings }: Config, inspect: Inspect): Promise<Finding[]> {
+  const results = await inspect.selfTest(settings);
+  const fix = 'let `chasqui doctor` tell what is wrong with the service; on PostgreSQL the test makes a schema of its own, which needs CREATE on the database';
+  return results.map(({ check, state, detail }) => (state === 'ok' ? ok(check, detail) : fail(check, detail, fix)));
 }

@@ -69,7 +69,7 @@ class LocalEngine implements DrivableEngine {
 
   wake(_laneId: LaneId, inMs = 0): void {
     if (inMs <= 0) void this.sweep();
-    else if (this.#state === 'resting') this.#setAlarm(Math.min(inMs, this.#alarmAt - this.#deps.clock.monotonic()));
+    else if (this.#state === 'resting') this.#ringBy(inMs);
     else void this.#lookSoon();
   }
 
@@ -211,8 +211,9 @@ class LocalEngine implements DrivableEngine {
 
   async #run(drain: Drain, lane: Claimed): Promise<void> {
     try {
-      await drain(lane, this.#work.signal);
+      const { nextInMs } = await drain(lane, this.#work.signal);
       this.#ended.succeeded += 1;
+      if (nextInMs !== null && nextInMs > 0) this.#ringBy(nextInMs);
     } catch (error) {
       this.#ended.failed += 1;
       this.#deps.telemetry.log.error({ err: error, laneId: lane.lease.laneId }, 'a lane was abandoned');
@@ -226,13 +227,22 @@ class LocalEngine implements DrivableEngine {
     this.#alarm.abort();
     this.#alarmAt = Infinity;
     if (dueInMs === null || dueInMs === 0 || !this.#drain) return;
-    const inMs = this.#driver === 'itself' ? dueInMs : dueInMs + LATE_MS;
+    const inMs = dueInMs + this.#lateMs();
     this.#alarm = new AbortController();
     this.#alarmAt = this.#deps.clock.monotonic() + inMs;
     this.#deps.clock.sleep(inMs, this.#alarm.signal).then(
       () => void this.#ring(),
       () => undefined,
     );
+  }
+
+  #lateMs(): number {
+    return this.#driver === 'itself' ? 0 : LATE_MS;
+  }
+
+  /** A lane is due then. The alarm may ring earlier, for another. */
+  #ringBy(dueInMs: number): void {
+    if (this.#deps.clock.monotonic() + dueInMs + this.#lateMs() < this.#alarmAt) this.#setAlarm(dueInMs);
   }
 
   async #ring(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts';
 import type { MarkAsk } from '../../domain/duplicate.ts';
-import { assertLimitAsk, assertMarkAsk, assertReserveAsk, type LimitAsk, type LimitDecision, type Reservation, type ReserveAsk } from '../../domain/limit.ts';
+import { assertLimitAsk, assertMarkAsk, assertPenalty, assertReserveAsk, type LimitAsk, type LimitDecision, type Reservation, type ReserveAsk } from '../../domain/limit.ts';
 import type { LimiterStats, PenalizeAsk } from '../../ports/limiter.ts';
 import type { LocalLimiter } from '../local-limiter.ts';
 import { Paces } from './paces.ts';
@@ -53,7 +53,7 @@ class MemoryLimiter implements LocalLimiter {
   }
 
   async penalize(ask: PenalizeAsk, now = this.#clock.now()): Promise<void> {
-    assertReserveAsk({ org: ask.org, rules: [ask.rule], maxWaitMs: ask.forMs });
+    assertPenalty(ask);
     this.#paces.penalize(ask, now);
   }
 

@@ -10,6 +10,9 @@ export interface Shelved {
 /** Things looked at each time that something new is put on the shelf: more than come in, so that what is expired does not pile up. */
 const LOOKED_AT = 2;
 
+/** Empty maps that are not worth a look. */
+const MAPS_TO_SPARE = 1024;
+
 /**
  * Things by org, name and key, without a timer: expired ones are removed a few at a time as new ones come. Three maps instead of one text that joins
  * the three, because building that text costs more than the look-ups.
@@ -18,6 +21,8 @@ export class Shelf<T extends Shelved> {
   readonly #orgs = new Map<string, Map<string, Map<string, T>>>();
   readonly #things: T[] = [];
   readonly #most: number;
+  /** Maps by name, empty ones included. */
+  #maps = 0;
   #hand = 0;
   /** What was looked for last is often looked for next. */
   #lastOrg: string | null = null;
@@ -44,7 +49,10 @@ export class Shelf<T extends Shelved> {
     let names = this.#orgs.get(org);
     if (!names) this.#orgs.set(org, (names = new Map()));
     let keys = names.get(name);
-    if (!keys) names.set(name, (keys = new Map()));
+    if (!keys) {
+      names.set(name, (keys = new Map()));
+      this.#maps += 1;
+    }
     return keys;
   }
 
@@ -54,19 +62,30 @@ export class Shelf<T extends Shelved> {
     if (this.#things.length >= this.#most) this.#remove();
     thing.keys.set(thing.key, thing);
     this.#things.push(thing);
+    // Each map that stays holds something, so this comes after at least as many new maps as it looks at.
+    if (this.#maps > 2 * this.#things.length + MAPS_TO_SPARE) this.#dropEmpty();
     return thing;
   }
 
   /** Removes all that is expired, and says how much is left. */
   countAt(now: number): number {
     this.#hand = 0;
-    this.#lastOrg = null;
     this.#sweep(now, this.#things.length);
+    this.#dropEmpty();
+    return this.#things.length;
+  }
+
+  /** Forgets orgs and names without things. */
+  #dropEmpty(): void {
+    this.#lastOrg = null;
     for (const [org, names] of this.#orgs) {
-      for (const [name, keys] of names) if (keys.size === 0) names.delete(name);
+      for (const [name, keys] of names) {
+        if (keys.size > 0) continue;
+        names.delete(name);
+        this.#maps -= 1;
+      }
       if (names.size === 0) this.#orgs.delete(org);
     }
-    return this.#things.length;
   }
 
   #sweep(now: number, things: number): void {

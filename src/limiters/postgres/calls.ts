@@ -73,10 +73,13 @@ export async function active({ database, schema }: CallDeps): Promise<{ keys: nu
   return rows[0] as { keys: number; marks: number };
 }
 
-/** Deletes some of what is of no more use; what another process has in hand is left to the next time. */
-export async function prune({ database, schema }: CallDeps, atMost: number): Promise<void> {
-  await database.query(
-    `delete from ${schema}.rate where key in (select key from ${schema}.rate where expires_at <= ${schema}.rate_clock() limit $1 for update skip locked)`,
+/** Deletes some of what is of no more use, and says how much; what another process has in hand is left to the next time. */
+export async function prune({ database, schema }: CallDeps, atMost: number): Promise<number> {
+  const { rows } = await database.query(
+    `with gone as (
+      delete from ${schema}.rate where key in (select key from ${schema}.rate where expires_at <= ${schema}.rate_clock() limit $1 for update skip locked) returning 1
+    ) select count(*)::int as gone from gone`,
     [atMost],
   );
+  return Number(rows[0]?.gone);
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { MarkAsk } from '../../domain/duplicate.ts';
 import type { LimitAsk, LimitDecision, Reservation, ReserveAsk } from '../../domain/limit.ts';
 import type { Limiter } from '../../ports/limiter.ts';
+import { inTime } from '../deadline.ts';
 import { SharedLimiter, type LimiterStore, type Timed } from '../shared-limiter.ts';
 import { active, decide, look, prune, reserve, type CallDeps } from './calls.ts';
 import { assertSchema, ensureSchema, type Queryable } from './schema.ts';
@@ -29,12 +30,15 @@ class PostgresStore implements LimiterStore {
   readonly isSpread = false;
   readonly #clock: Clock;
   readonly #deps: CallDeps;
+  readonly #timeoutMs: number;
+  #isClosed = false;
   #prunedAt: number;
   #pruning: Promise<void> = Promise.resolve();
 
-  constructor(deps: CallDeps, clock: Clock) {
+  constructor(deps: CallDeps, { clock, timeoutMs }: Pick<PostgresLimiterOptions, 'clock' | 'timeoutMs'>) {
     this.#deps = deps;
     this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
     this.#prunedAt = clock.monotonic();
   }
 
@@ -64,7 +68,8 @@ class PostgresStore implements LimiterStore {
   }
 
   async close(): Promise<void> {
-    await this.#pruning;
+    this.#isClosed = true;
+    await inTime(this.#pruning, this.#timeoutMs, this.#clock).catch(() => undefined);
   }
 
   /** What cannot be deleted now is deleted the next time. */
@@ -72,7 +77,12 @@ class PostgresStore implements LimiterStore {
     const now = this.#clock.monotonic();
     if (now - this.#prunedAt < PRUNE_MS) return;
     this.#prunedAt = now;
-    this.#pruning = prune(this.#deps, PRUNED).catch(() => undefined);
+    this.#pruning = this.#prune().catch(() => undefined);
+  }
+
+  /** Until nothing is left, however many keys come. */
+  async #prune(): Promise<void> {
+    while (!this.#isClosed && (await prune(this.#deps, PRUNED)) === PRUNED);
   }
 }
 
@@ -86,5 +96,5 @@ export async function openPostgresLimiter(options: PostgresLimiterOptions): Prom
   const { schema = 'chasqui', database, clock, timeoutMs } = options;
   assertSchema(schema);
   await ensureSchema(database, schema);
-  return new SharedLimiter(new PostgresStore({ database, schema }, clock), { clock, timeoutMs, maxBatch: MAX_BATCH });
+  return new SharedLimiter(new PostgresStore({ database, schema }, { clock, timeoutMs }), { clock, timeoutMs, maxBatch: MAX_BATCH });
 }

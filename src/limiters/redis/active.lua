@@ -6,6 +6,7 @@ local counts = redis.call('HGETALL', KEYS[1])
 for n = 1, #counts, 2 do
   if tonumber(counts[n]) <= now then ended[#ended + 1] = counts[n] else total = total + counts[n + 1] end
 end
-if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
+-- Not all at once: what is unpacked has to fit on Lua's stack.
+for first = 1, #ended, 1000 do redis.call('HDEL', KEYS[1], unpack(ended, first, math.min(first + 999, #ended))) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return total

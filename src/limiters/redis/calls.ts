@@ -17,8 +17,11 @@ const WINDOW = new Script('./window.lua');
 const PACE = new Script('./pace.lua');
 const SEEN = new Script('./seen.lua');
 
-/** Marks are counted by when they end, in steps of this, ms. */
-const MARK_STEP_MS = 10_000;
+/** Marks are counted by when they end, like keys: in steps of ten seconds or an eighth of their window, so that there are few steps, ms. */
+const markEndOf = (now: number, windowMs: number): number => {
+  const step = Math.max(10_000, Math.floor(windowMs / 8));
+  return Math.ceil((now + windowMs) / step) * step;
+};
 
 const timeOf = (asks: readonly Timed<unknown>[]): number | '' => asks[0]?.now ?? '';
 
@@ -69,7 +72,7 @@ export async function look(deps: CallDeps, asks: readonly Timed<MarkAsk>[]): Pro
   const now = reply[asks.length] as number;
   return asks.map(({ ask }, n) => {
     const isDuplicate = reply[n] === 1;
-    if (!isDuplicate) deps.activeMarks.move(0, Math.ceil((now + ask.windowMs) / MARK_STEP_MS) * MARK_STEP_MS);
+    if (!isDuplicate) deps.activeMarks.move(0, markEndOf(now, ask.windowMs));
     return isDuplicate;
   });
 }

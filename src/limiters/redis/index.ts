@@ -70,6 +70,8 @@ class RedisStore implements LimiterStore {
     // Until its answer arrives it counts as one without.
     this.#silentPings += 1;
     if (this.#silentPings % SILENT_PINGS === 0) this.#options.commands.reconnect();
+    // A client that keeps commands for later would keep one for every ping.
+    this.assertReady();
     await this.#options.commands.send('PING', []);
     this.#silentPings = 0;
   }

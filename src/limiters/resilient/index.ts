@@ -22,7 +22,8 @@ const PROBE_MS = 200;
 /**
  * States: `primary` (it decides; what it allows is counted here, too) → `memory` (it failed; this process's own counts decide, nothing is sent to the
  * primary but a ping now and then) → `returned` (it decides again, but does not know what was allowed meanwhile: until that has stopped counting,
- * what the own counts deny stays denied) → `primary`.
+ * what the own counts deny stays denied) → `primary`. A single
+ * failure leads from `primary` to `returned`, since that one decision was made here.
  */
 type State = { kind: 'primary' } | { kind: 'memory' } | { kind: 'returned'; until: number };
 
@@ -35,6 +36,10 @@ class ResilientLimiter implements Limiter {
   /** The longest that anything allowed by memory goes on counting. */
   #longestMs = 0;
   #probing: Promise<void> = Promise.resolve();
+  /** Until when there may be marks that only this process has. */
+  #marksUntil = -Infinity;
+  /** Who decided last. */
+  #source: LimitSource = 'memory';
 
   constructor(options: ResilientOptions) {
     this.#options = options;
@@ -55,6 +60,7 @@ class ResilientLimiter implements Limiter {
     if (own?.reserved === false) return own;
     const reserved = await this.#asked(() => primary.reserve(ask, now));
     if (!reserved) return own ?? this.#reserveHere(ask, now);
+    this.#failures = 0;
     if (!reserved.reserved) return reserved;
     if (own && own.waitMs > reserved.waitMs) return own;
     if (!own) local.noteReserve(ask, reserved.waitMs, now);
@@ -64,22 +70,29 @@ class ResilientLimiter implements Limiter {
   async penalize(ask: PenalizeAsk, now?: number): Promise<void> {
     await this.#options.local.penalize(ask, now);
     this.#longestMs = Math.max(this.#longestMs, ask.forMs);
-    if (this.#now().kind !== 'memory') await this.#asked(() => this.#options.primary.penalize(ask, now));
+    const isTold = this.#now().kind !== 'memory' && (await this.#asked(() => this.#options.primary.penalize(ask, now).then(() => true)));
+    if (!isTold) this.#watch();
   }
 
   async seen(ask: MarkAsk, now?: number): Promise<{ isDuplicate: boolean; source: LimitSource }> {
-    const { primary, local } = this.#options;
+    const { primary, local, clock } = this.#options;
     const seen = this.#now().kind === 'memory' ? null : await this.#asked(() => primary.seen(ask, now));
-    if (!seen) return local.seen(ask, now);
-    if (!seen.isDuplicate) local.seenNow(ask, now);
-    return seen;
+    if (!seen) {
+      const own = await local.seen(ask, now);
+      this.#marksUntil = Math.max(this.#marksUntil, clock.monotonic() + ask.windowMs);
+      return own;
+    }
+    this.#failures = 0;
+    if (seen.isDuplicate || !local.seenNow(ask, now)) return seen;
+    // It came while the primary was not asked.
+    return { ...seen, isDuplicate: clock.monotonic() < this.#marksUntil };
   }
 
   async stats(): Promise<LimiterStats> {
     const { localKeys, localMarks } = await this.#options.local.stats();
-    const stats = this.#now().kind === 'memory' ? null : await this.#asked(() => this.#options.primary.stats());
-    if (stats) return { ...stats, localKeys, localMarks };
-    return { source: 'memory', isAvailable: false, activeKeys: null, activeMarks: null, localKeys, localMarks };
+    if (this.#now().kind === 'memory') return { source: 'memory', isAvailable: false, activeKeys: null, activeMarks: null, localKeys, localMarks };
+    const stats = await this.#stats();
+    return { ...stats, localKeys, localMarks };
   }
 
   ping(): Promise<void> {
@@ -102,6 +115,7 @@ class ResilientLimiter implements Limiter {
     }
     const decision = await this.#asked(() => primary[method](ask, now));
     if (!decision) return this.#decideHere(ask, method, now);
+    this.#source = decision.source;
     if (!decision.allowed) return decision;
     // A denial may have been remembered, and says nothing of whether the primary is there.
     this.#failures = 0;
@@ -111,12 +125,29 @@ class ResilientLimiter implements Limiter {
 
   #decideHere(ask: LimitAsk, method: 'check' | 'peek', now?: number): Promise<LimitDecision> {
     for (const { windowMs } of ask.rules) this.#longestMs = Math.max(this.#longestMs, windowMs);
+    this.#watch();
     return this.#options.local[method](ask, now);
+  }
+
+  /** What is decided here, even once, the primary does not know: as after an outage, until it has stopped counting. */
+  #watch(): void {
+    if (this.#state.kind !== 'memory') this.#state = { kind: 'returned', until: this.#options.clock.monotonic() + this.#longestMs };
   }
 
   #reserveHere(ask: ReserveAsk, now?: number): Promise<Reservation> {
     for (const { intervalMs, burst } of ask.rules) this.#longestMs = Math.max(this.#longestMs, intervalMs * burst + ask.maxWaitMs);
+    this.#watch();
     return this.#options.local.reserve(ask, now);
+  }
+
+  /** A store that is slow to count its keys may still decide in time: that is no failure. */
+  async #stats(): Promise<Omit<LimiterStats, 'localKeys' | 'localMarks'>> {
+    try {
+      return await this.#options.primary.stats();
+    } catch (error) {
+      if (!(error instanceof LimiterUnavailable)) throw error;
+      return { source: this.#source, isAvailable: this.#failures === 0, activeKeys: null, activeMarks: null };
+    }
   }
 
   /** The state, which may have come to its end by itself. */
@@ -146,8 +177,8 @@ class ResilientLimiter implements Limiter {
     this.#failures += 1;
     if (this.#failures < FAILURES || this.#closing.signal.aborted) return;
     this.#state = { kind: 'memory' };
-    this.#options.onSwitch?.('memory', error.message);
     this.#probing = this.#probe();
+    this.#options.onSwitch?.('memory', error.message);
   }
 
   async #probe(): Promise<void> {

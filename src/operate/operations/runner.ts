@@ -86,7 +86,7 @@ export class OperationRunner {
   async #takeAll(): Promise<void> {
     const request = { owner: this.#deps.owner, kinds: [...this.#kinds.keys()], leaseMs: LEASE_MS };
     try {
-      while (this.#inHand.size < AT_ONCE) {
+      while (this.#inHand.size < AT_ONCE && !this.#stopping.signal.aborted) {
         const taken = await this.#deps.operations.take(request);
         if (!taken) return;
         this.#hold(taken);
@@ -134,9 +134,9 @@ export class OperationRunner {
       taken.cursor = step.cursor;
       taken.done += step.done;
       taken.failed += step.failed;
-      taken.stumbles = 0;
       finished = step.finished;
       const next = await operations.advance(lease, { cursor: taken.cursor, done: taken.done, failed: taken.failed, leaseMs: LEASE_MS });
+      taken.stumbles = 0;
       if (next === 'stop' && !finished) return operations.giveBack(lease);
     }
     await operations.complete(lease);

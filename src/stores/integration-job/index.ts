@@ -55,7 +55,8 @@ class LegacyTable implements LegacyQueue {
     this.#sql = statementsFor(table, { ...DEFAULT_COLUMNS, ...options.columns }, this.#statuses);
     this.source = sourceOf(url, table);
     this.#pool = new pg.Pool({
-      connectionString: url, max: 2, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs, statement_timeout: timeoutMs, idleTimeoutMillis: 10_000,
+      // No statement_timeout: a pooler refuses connections that ask for one (https://www.pgbouncer.org/config.html#ignore_startup_parameters).
+      connectionString: url, max: 2, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs, idleTimeoutMillis: 10_000,
       application_name: 'chasqui-legacy-queue',
     });
     // An idle connection that ends: the next call makes another one, and fails by itself if it cannot.

@@ -184,10 +184,12 @@ on conflict (name) do update set until = excluded.until, opened = excluded.opene
 delete from chasqui.breaker where name = $1
 
 -- name: probeBreaker
-insert into chasqui.breaker as b (name, until, opened, probe_until)
-select $2, now_ms, 1, now_ms + $3 from coalesce($1::bigint, chasqui.clock()) as now_ms
-on conflict (name) do update set probe_until = excluded.probe_until
-where (b.until <= excluded.until or b.until > excluded.until + 600000) and (b.probe_until <= excluded.until or b.probe_until > excluded.probe_until)
+with mine as (
+  update chasqui.breaker b set probe_until = now_ms + $3 from coalesce($1::bigint, chasqui.clock()) as now_ms
+  where b.name = $2 and (b.until <= now_ms or b.until > now_ms + 600000) and (b.probe_until <= now_ms or b.probe_until > now_ms + $3)
+  returning 1
+)
+select case when exists (select from mine) then 'yours' when exists (select from chasqui.breaker where name = $2) then 'no' else 'closed' end as answer
 
 -- name: load
 with now as (select coalesce($1::bigint, chasqui.clock()) as ms), due as (

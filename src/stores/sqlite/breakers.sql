@@ -8,7 +8,9 @@ on conflict (name) do update set until = excluded.until, opened = excluded.opene
 -- name: closeBreaker
 delete from breaker where name = ?1
 
+-- name: breakerNamed
+select 1 from breaker where name = ?1
+
 -- name: probeBreaker
-insert into breaker (name, until, opened, probe_until) values (?1, ?2, 1, ?3)
-on conflict (name) do update set probe_until = excluded.probe_until
-where (until <= ?2 or until > ?2 + 600000) and (probe_until <= ?2 or probe_until > ?3)
+update breaker set probe_until = ?3
+where name = ?1 and (until <= ?2 or until > ?2 + 600000) and (probe_until <= ?2 or probe_until > ?3)

@@ -8,6 +8,9 @@ import { readPaused } from './controls.ts';
 import { pick, readyResumed, type Candidate } from './pick.ts';
 import { readTurn } from './turns.ts';
 
+/** Lanes that one claim makes ready at the most, because their time has come: meanwhile nothing is accepted. */
+const PROMOTE_MOST = 1000;
+
 interface JobRow {
   seq: number;
   kind: string;
@@ -96,7 +99,7 @@ export function claim(ctx: Context, request: ClaimRequest): ClaimResult {
   if (ctx.clockWasSetBack()) ctx.q.run('clampInstants', now, MAX_PARK_MS);
   const paused = readPaused(ctx);
   if (paused.all) return { claimed: [], nextInMs: null };
-  ctx.q.run('promoteDue', now);
+  ctx.q.run('promoteDue', now, PROMOTE_MOST);
   const moreResumed = readyResumed(ctx, paused);
   const { lanes, left } = pick(ctx, request, paused);
   const claimed = lanes.map((lane) => take(ctx, lane, request));

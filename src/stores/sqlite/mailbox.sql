@@ -43,7 +43,8 @@ insert into job (lane_id, seq, kind, state, not_before, owner_epoch, message_id,
 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 
 -- name: promoteDue
-update lane set ready_at = 0 where last_seq > done_seq and ready_at > 0 and ready_at <= ?1
+update lane set ready_at = 0 where id in (
+  select id from lane where last_seq > done_seq and ready_at > 0 and ready_at <= ?1 order by ready_at limit ?2)
 
 -- name: clampInstants
 update lane set ready_at = 0 where last_seq > done_seq and ready_at > 0

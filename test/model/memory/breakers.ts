@@ -10,10 +10,11 @@ export function breakers(state: State): Commands<BreakerBoard> {
     close: (name) => void state.breakers.delete(name),
     probe: (name, forMs) => {
       const now = state.clock.now();
-      const row = state.breakers.get(name) ?? { until: now, opened: 1, probeUntil: 0 };
-      if (row.until > now || (row.probeUntil > now && row.probeUntil <= now + forMs)) return false;
+      const row = state.breakers.get(name);
+      if (!row) return 'closed';
+      if (row.until > now || (row.probeUntil > now && row.probeUntil <= now + forMs)) return 'no';
       state.breakers.set(name, { ...row, probeUntil: now + forMs });
-      return true;
+      return 'yours';
     },
   };
 }

@@ -89,7 +89,7 @@ export class Process {
   #gate(name: string): Gate {
     const world = this.#world;
     const isShut = (): boolean => world.config.gates === true && world.choose(`${this.name}.${name} gate`, ['go', 'wait']) === 'wait';
-    return { name, enter: async () => (isShut() ? { kind: 'wait', ms: PUT_BACK_MS, why: 'open' } : { kind: 'go', pass: { leave: () => undefined } }) };
+    return { name, shutMs: () => 0, enter: async () => (isShut() ? { kind: 'wait', ms: PUT_BACK_MS, why: 'open' } : { kind: 'go', pass: { leave: () => undefined } }) };
   }
 
   async #respond(question: Question, signal: AbortSignal): Promise<Answer> {

@@ -15,12 +15,17 @@ create function chasqui.room_of(f chasqui.fairness, org text) returns bigint lan
     else coalesce((f.orgs -> org ->> 2)::bigint, f.cap) - coalesce((f.held ->> org)::bigint, 0) - coalesce((f.taken ->> org)::bigint, 0) end
 $$;
 
+-- A lease given or renewed since a claim read the clock ends later than any the claim could give. Only one that is this much further ahead, ms,
+-- was left by a clock set back.
+create function chasqui.clock_slack() returns bigint language sql immutable as $$ select 10000::bigint $$;
+
 -- Live leases by org, without those that a clock set back left too far in the future.
 create function chasqui.held_by_org(now_ms bigint) returns jsonb language plpgsql stable as $$
 begin
   return (
     select coalesce(jsonb_object_agg(h.org_id, h.held), '{}') from (
-      select org_id, count(*) as held from chasqui.lane where lease_until > 0 and lease_until > now_ms and lease_until <= now_ms + lease_ms group by org_id
+      select org_id, count(*) as held from chasqui.lane
+      where lease_until > 0 and lease_until > now_ms and lease_until <= now_ms + lease_ms + chasqui.clock_slack() group by org_id
     ) h
   );
 end $$;
@@ -95,7 +100,8 @@ create function chasqui.ready_resumed(channels text[], most bigint) returns bigi
 set enable_bitmapscan = off set enable_sort = off as $$
 declare
   channel text;
-  looked_at bigint;
+  eldest chasqui.aside[];
+  held text[];
   total bigint := 0;
 begin
   for channel in
@@ -108,17 +114,13 @@ begin
     select c.channel_id from c where c.channel_id <> all(channels)
   loop
     exit when total >= most;
-    with eldest as materialized (
-      select a.priority, a.rank, a.lane_id from chasqui.aside a where a.channel_id = channel order by a.priority, a.rank, a.lane_id limit most - total
-    ), locked as materialized (
-      select e.* from eldest e join chasqui.lane l on l.id = e.lane_id for update of l skip locked
-    ), readied as (
-      update chasqui.lane l set ready_at = 0 from locked k where l.id = k.lane_id and l.ready_at = -1
-    ), forgotten as (
-      delete from chasqui.aside a using locked k where a.channel_id = channel and a.priority = k.priority and a.rank = k.rank and a.lane_id = k.lane_id
-    )
-    select count(*) into looked_at from eldest;
-    total := total + looked_at;
+    eldest := array(select a from chasqui.aside a where a.channel_id = channel order by a.priority, a.rank, a.lane_id limit most - total);
+    held := array(select l.id from unnest(eldest) e join chasqui.lane l on l.id = e.lane_id for update of l skip locked);
+    -- Only a statement that begins when the rows are locked sees what a claim has set aside until then.
+    update chasqui.lane l set ready_at = 0 where l.id = any(held) and l.ready_at = -1;
+    delete from chasqui.aside a using unnest(eldest) e
+    where e.lane_id = any(held) and a.channel_id = channel and a.priority = e.priority and a.rank = e.rank and a.lane_id = e.lane_id;
+    total := total + cardinality(eldest);
   end loop;
   return total;
 end $$;
@@ -193,7 +195,7 @@ begin
   if clock_set_back then
     update chasqui.lane set ready_at = 0 where id = any(array(
       select id from chasqui.lane
-      where ready_at > 0 and (ready_at > now_ms + chasqui.max_park() or (lease_until > 0 and lease_until > now_ms + lease_ms))
+      where ready_at > 0 and (ready_at > now_ms + chasqui.max_park() or (lease_until > 0 and lease_until > now_ms + lease_ms + chasqui.clock_slack()))
       for update skip locked
     ));
   end if;
@@ -202,19 +204,24 @@ begin
   ));
 end $$;
 
--- Of the lanes asked for by name those that may be taken. They are waited for, not skipped, when a short transaction (the append that woke us,
--- perhaps the next one) holds their rows. rest: as of pick_lanes.
+-- Of the lanes asked for by name those that may be taken. Here too nobody is waited for: other lanes are locked already, in no order.
+-- rest: as of pick_lanes.
 create function chasqui.pick_named(names text[], most bigint, f chasqui.fairness, channels text[], out picked text[], out rest text) language plpgsql as $$
 declare
   found_ready text[];
+  held_up bigint;
 begin
-  found_ready := array(select l.id from chasqui.lane l where l.id = any(names) and l.ready_at = 0 and l.org_id <> all(f.paused) order by l.id for update);
+  select count(*) into held_up from chasqui.lane l where l.id = any(names) and l.ready_at = 0 and l.org_id <> all(f.paused);
+  found_ready := array(
+    select l.id from chasqui.lane l where l.id = any(names) and l.ready_at = 0 and l.org_id <> all(f.paused) for update skip locked
+  );
+  held_up := held_up - cardinality(found_ready);
   if cardinality(channels) > 0 then
     perform chasqui.set_aside(found_ready, channels);
     found_ready := array(select l.id from chasqui.lane l where l.id = any(found_ready) and l.ready_at = 0);
   end if;
   picked := chasqui.by_start(found_ready, most + 1, f);
-  rest := case when cardinality(picked) > most then 'many' else 'none' end;
+  rest := case when cardinality(picked) > most then 'many' when held_up > 0 then 'busy' else 'none' end;
   picked := picked[1:most];
 end $$;
 
