@@ -16,6 +16,10 @@ const RESTS: Rests = { firstMs: 5_000, lastMs: 60_000 };
 const PROBE_MS = 60_000;
 /** How soon to look again while another one probes, ms. */
 const PROBING_MS = 1_000;
+/** Of many that wait each comes so much later than the one before, ms: a long wait must not become a storm of looks at the store. */
+const APART_MS = 5;
+const NOT_MANY = 100;
+const FARTHEST_MS = 20_000;
 
 /** Instants are monotonic ms. `opened`: how often in a row. */
 type State =
@@ -43,6 +47,8 @@ export class Breaker {
   readonly name: string;
   readonly #deps: BreakerDeps;
   readonly #rule = new CountBreaker(RULE);
+  /** When the last of those that wait comes again, at the earliest. */
+  #lastComesAt = 0;
   #state: State = { kind: 'closed' };
   /** When the last word of ours was sent to the board; what it says of before is old. */
   #saidAt = -Infinity;
@@ -60,7 +66,8 @@ export class Breaker {
   shutMs(): number {
     const state = this.#state;
     const leftMs = state.kind === 'closed' ? 0 : state.until - this.#deps.clock.monotonic();
-    return leftMs > 0 ? this.#jittered(state.kind === 'open' ? leftMs : PROBING_MS) : 0;
+    if (leftMs <= 0) return 0;
+    return this.#apart(state.kind === 'open' ? leftMs : PROBING_MS);
   }
 
   async ask(): Promise<BreakerAnswer> {
@@ -79,7 +86,7 @@ export class Breaker {
     }
     // Somebody else tries. The board will tell what came of it.
     if (this.#state.kind === 'half_open') this.#state = { kind: 'open', until: this.#deps.clock.monotonic() + PROBING_MS, opened: state.opened };
-    return { kind: 'wait', ms: this.#jittered(PROBING_MS) };
+    return { kind: 'wait', ms: this.#apart(PROBING_MS) };
   }
 
   succeeded(isProbe: boolean): void {
@@ -152,6 +159,12 @@ export class Breaker {
       this.#deps.log.warn({ breaker: this.name, err: error }, 'could not ask who tries a breaker; trying');
       return 'yours';
     }
+  }
+
+  #apart(ms: number): number {
+    const now = this.#deps.clock.monotonic();
+    this.#lastComesAt = Math.min(Math.max(this.#lastComesAt, now) + APART_MS, now + FARTHEST_MS);
+    return Math.max(this.#jittered(ms), Math.ceil(this.#lastComesAt - now - NOT_MANY * APART_MS));
   }
 
   #jittered(ms: number): number {

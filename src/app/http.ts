@@ -1,6 +1,6 @@
 import { explainConfig, readVersion } from '../config/index.ts';
 import { createHttp } from '../http/index.ts';
-import type { Configuration, Http, HttpSettings, Lifecycle as LifeView } from '../http/index.ts';
+import type { Configuration, Http, HttpSettings, Lifecycle as LifeView, PlaygroundFeed } from '../http/index.ts';
 import type { Operate } from '../operate/index.ts';
 import type { Intake } from '../ports/intake.ts';
 import type { Engines } from './engines.ts';
@@ -53,6 +53,14 @@ function settingsOf({ mode, config, live, connections }: House): HttpSettings {
   };
 }
 
+/** Of the playground that is connected when it is asked: a reload may have made another one. */
+function feedOf(connections: House['connections']): PlaygroundFeed {
+  return {
+    transcript: (conversation) => connections.playground?.hub.transcript(conversation) ?? [],
+    subscribe: (conversation, listener) => connections.playground?.hub.subscribe(conversation, listener) ?? (() => undefined),
+  };
+}
+
 /** The HTTP surface of this process: everything, or a worker's probes. */
 export function buildHttp(house: House, rooms: Rooms): Promise<Http> {
   const { store, clock, telemetry, connections, endings } = house;
@@ -68,7 +76,7 @@ export function buildHttp(house: House, rooms: Rooms): Promise<Http> {
       lifecycle: lifeView(house, rooms),
       configuration: configurationOf(house, rooms),
       metrics: telemetry.meter,
-      playground: connections.playground?.hub ?? null,
+      playground: connections.playground && feedOf(connections),
       events: house.events,
       answered: (ids, signal) => endings.wait(ids, signal),
     },

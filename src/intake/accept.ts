@@ -65,7 +65,9 @@ async function governed(accepting: Accepting, event: EventOf<'message'>, { uncou
   const now = deps.clock.now();
   const decided = govern(settings, channel, { event, now });
   if (!limit || decided.refused || uncounted.has(event.message.externalId)) return decided;
-  return { ...decided, ...(await overLimit(deps.limiter, limit, { channel, message: event.message, now })) };
+  const over = await overLimit(deps.limiter, limit, { channel, message: event.message, now });
+  // Behind messages that wait for the opening it would be said hours later.
+  return { ...decided, ...over, ...(decided.deferMs > 0 && { notice: decided.notice }) };
 }
 
 async function message(accepting: Accepting, event: EventOf<'message'>, taking: Taking): Promise<void> {
@@ -88,7 +90,8 @@ async function message(accepting: Accepting, event: EventOf<'message'>, taking: 
   const duplicate = appended.verdict === 'duplicate' || appended.verdict === 'duplicate_text';
   if (appended.verdict === 'duplicate') accepted.duplicates += 1;
   if (duplicate) deps.telemetry.meter.count('duplicates_total', { channel: channel.kind, kind: appended.verdict });
-  if (appended.wake) deps.wake(appended.laneId, decided.deferMs || decided.debounceMs);
+  // What is said about a message does not wait with it.
+  if (appended.wake) deps.wake(appended.laneId, decided.notice ? 0 : decided.deferMs || decided.debounceMs);
 }
 
 async function amend(accepting: Accepting, event: EventOf<'edit'> | EventOf<'withdraw'>): Promise<void> {

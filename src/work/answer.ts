@@ -5,7 +5,7 @@ import { isFinal, LeaseLost, ResponderError, StoreFailed, StoreTimeout } from '.
 import { cleanText } from '../domain/message.ts';
 import type { OpenLane } from '../domain/lane.ts';
 import type { Reply, StoredTurn } from '../domain/turn.ts';
-import type { Pass } from '../ports/gate.ts';
+import type { Gate, Pass } from '../ports/gate.ts';
 import type { Begun } from '../ports/mailbox.ts';
 import type { Answer } from '../ports/responder.ts';
 import { breakLoop, historyToRead, signOf } from './break-loop.ts';
@@ -24,9 +24,13 @@ export async function answer(turnOf: TurnOf, open: OpenLane): Promise<Step> {
   const gathered = gather(open, turnOf.policy);
   const wait = burstMs(gathered, turnOf.policy);
   if (wait > 0) return { kind: 'park', ms: wait };
+  const alone = gathered.crashes >= turnOf.work.settings.maxCrashes - 1;
+  const gate = gateOf(turnOf, gathered);
+  // To be alone a turn waits for all others and holds them up: not one that would only be put back.
+  const shutMs = alone && gate ? gate.shutMs() : 0;
+  if (gate && shutMs > 0) return { kind: 'park', ms: putBack(turnOf, gate, { why: 'open', ms: shutMs }) };
   const typing = new Typing(turnOf);
   try {
-    const alone = gathered.crashes >= turnOf.work.settings.maxCrashes - 1;
     const tried = await turnOf.work.quarantine.run(alone, () => throughGate(turnOf, gathered, typing));
     if (tried.kind === 'wait') return { kind: 'park', ms: tried.ms };
     return tried.turn ? await deliver(turnOf, tried.turn) : AGAIN;
@@ -40,20 +44,26 @@ type Tried = { kind: 'tried'; turn: StoredTurn | null } | { kind: 'wait'; ms: nu
 /** Nobody is called, so nobody is waited for. */
 const NO_CALL: Pass = { leave: () => undefined };
 
+/** Null: nobody will be asked, or what is asked stands behind no gate. */
+function gateOf({ work, policy }: TurnOf, { attempts, crashes }: Gathered): Gate | null {
+  const { maxAttempts, maxCrashes } = work.settings;
+  return attempts < maxAttempts && crashes < maxCrashes ? policy.askGate : null;
+}
+
+function putBack({ work }: TurnOf, { name }: Gate, { why, ms }: { why: string; ms: number }): number {
+  work.deps.telemetry.meter.count('put_back_total', { gate: name, why });
+  return ms;
+}
+
 /** While the one who would be asked takes no call, the turn is put back: no attempt is counted, and no slot held. */
 async function throughGate(turnOf: TurnOf, gathered: Gathered, typing: Typing): Promise<Tried> {
-  const { work, policy, hold } = turnOf;
-  const { maxAttempts, maxCrashes } = work.settings;
-  const gate = gathered.attempts < maxAttempts && gathered.crashes < maxCrashes ? policy.askGate : null;
+  const gate = gateOf(turnOf, gathered);
   if (!gate) {
     typing.start();
     return { kind: 'tried', turn: await attempt(turnOf, gathered, NO_CALL) };
   }
-  const entry = await gate.enter({ orgId: hold.lease.orgId, isRetry: gathered.attempts > 0 });
-  if (entry.kind === 'wait') {
-    work.deps.telemetry.meter.count('put_back_total', { gate: gate.name, why: entry.why });
-    return { kind: 'wait', ms: entry.ms };
-  }
+  const entry = await gate.enter({ orgId: turnOf.hold.lease.orgId, isRetry: gathered.attempts > 0 });
+  if (entry.kind === 'wait') return { kind: 'wait', ms: putBack(turnOf, gate, entry) };
   try {
     typing.start();
     return { kind: 'tried', turn: await attempt(turnOf, gathered, entry.pass) };

@@ -21,7 +21,7 @@ import { answer } from './answer.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Quarantine } from './quarantine.ts';
 import { ReplyCounts } from './reply-counts.ts';
-import { runJob } from './run-job.ts';
+import { isRunnable, runJob } from './run-job.ts';
 import { tell, tellStalled, tellTurn } from './tell.ts';
 
 export { followingLegacy } from './legacy-job.ts';
@@ -83,8 +83,8 @@ function without(seqs: number[], open: OpenLane): OpenLane | null {
 }
 
 /**
- * Processes do not learn of a new channel at the same instant, and one removed by mistake may come back: for so long after a message was stored
- * its lane waits for a channel that is not configured here, ms. A file that Kubernetes mounts is new in all pods after a minute or two
+ * Processes do not learn of a new channel or kind of jobs at the same instant, and one removed by mistake may come back: for so long after a
+ * message or job was stored its lane waits for what is not configured here, ms. A file that Kubernetes mounts is new in all pods after a minute or two
  * (https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/#mounted-configmaps-are-updated-automatically).
  */
 const UNROUTABLE_AFTER_MS = 180_000;
@@ -97,11 +97,12 @@ async function nextStep(work: Work, hold: Hold, open: OpenLane): Promise<Step | 
   const head = open.jobs[0];
   if (!head) return { kind: 'drained' };
   if (head.readyInMs > 0 && !isTaken(head, open.conversation)) return { kind: 'park', ms: head.readyInMs };
-  if (!SPEAKING.has(head.kind)) return runJob(work, hold, head);
+  const isNew = head.ageMs < UNROUTABLE_AFTER_MS;
+  if (!SPEAKING.has(head.kind)) return isNew && !isRunnable(work, head.kind) ? UNKNOWN_YET : runJob(work, hold, head);
   const conversation = open.conversation;
   if (!conversation) return unroutable(work, hold, open);
   const policy = work.deps.policy(conversation.channelId);
-  if (!policy) return head.ageMs < UNROUTABLE_AFTER_MS ? UNKNOWN_YET : unroutable(work, hold, open);
+  if (!policy) return isNew ? UNKNOWN_YET : unroutable(work, hold, open);
   const turnOf = { work, hold, policy, conversation, startedAt: work.deps.clock.monotonic() };
   if (open.turn) return deliver(turnOf, open.turn);
   if (isTaken(head, conversation)) return handOff(work, hold, head);

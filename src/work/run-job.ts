@@ -9,15 +9,21 @@ import { handledOutcome } from './handled-outcome.ts';
 import { Progress } from './progress.ts';
 import { codeOf, tellOutcome } from './tell.ts';
 
+/** Moves a delayed job to its conversation's lane. The one kind that is ours. */
+const PROMOTE = 'promote';
+
 /** How a handler left its job. `code`: what its error may be called outside. */
 interface Handled {
   outcome: Outcome;
   code: string;
 }
 
+/** True when this process can run jobs of the kind. */
+export const isRunnable = ({ deps }: Pick<Work, 'deps'>, kind: string): boolean => kind === PROMOTE || deps.handler(kind) !== undefined;
+
 /** Runs a job that nobody speaks in: begin ▸ handle ▸ complete. */
 export async function runJob(work: Work, hold: Hold, job: OpenJob): Promise<Step> {
-  if (job.kind === 'promote') return promote(work, hold, job);
+  if (job.kind === PROMOTE) return promote(work, hold, job);
   const { mailbox, clock, telemetry } = work.deps;
   const startedAt = clock.monotonic();
   const { maxAttempts, maxCrashes } = work.settings;

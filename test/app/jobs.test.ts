@@ -75,12 +75,26 @@ describe('jobs of kinds of your own', () => {
     expect((await app.operate.deadLetters.stats()).byReason).toEqual({ attempts_exhausted: 1, handler_rejected: 1 });
   });
 
-  it('of an unknown kind are dead letters', async () => {
+  it('of an unknown kind are refused; one that another process has added waits for a process that knows it', async () => {
     const { app, events } = await start({});
     const { laneId } = await app.store.mailbox.addJob({ kind: 'constructor', payload: 1, orgId: 'org_default' as never, laneId: 'lane_1' as never });
     app.engine?.wake(laneId);
-    await expect.poll(() => events, SOON).toMatchObject([{ type: 'dead', reason: 'unroutable', kind: 'constructor' }]);
+    await expect.poll(() => app.store.lanes.counts(), SOON).toMatchObject({ parked: 1 });
+    expect(events).toEqual([]);
     await expect(app.addJob({ kind: 'constructor', payload: 1 })).rejects.toThrow('kind constructor has no handler: add jobs.constructor');
+  });
+
+  it.each([
+    ['something else', { ok: true }, { state: 'completed', attempts: 1 }],
+    ['a wait that is no number', { kind: 'retry', inMs: NaN, error: 'later' }, { state: 'dead', attempts: 3, reason: 'attempts_exhausted' }],
+    ['a death without a reason', { kind: 'dead' }, { state: 'dead', attempts: 1, reason: 'handler_rejected' }],
+    ['an outcome that there is not', { kind: 'failed' }, { state: 'dead', attempts: 1, reason: 'handler_rejected', error: expect.stringContaining('kind failed') }],
+  ])('whose handler returns %s come to an end', async (_, returned, end) => {
+    let runs = 0;
+    const { app } = await start({ odd: () => (runs++, returned as never) });
+    const { jobId } = await app.addJob({ kind: 'odd', payload: null });
+    await expect.poll(() => app.operate.job(jobId), SOON).toMatchObject(end);
+    expect(runs).toBe(end.attempts);
   });
 
   it('tell of an attempt that was cut off with its worker', async () => {

@@ -7,6 +7,9 @@ import type { Seeded } from './seeded.ts';
 /** How long users are at it, ms. */
 const SPAN_MS = 2000;
 
+/** Makes a text that is said twice so long that it is no short answer to two questions, which may be the same twice. */
+const INSISTING = 'I have been waiting for an answer to this for quite a while now, would you please be so kind';
+
 /** Texts that make the model fail for a while: each ends well within the attempts. */
 const PASSING = ['[fault:fail1]', '[fault:fail2]', '[fault:rate1]', '[fault:hang1]', '[fault:cut1]', '[fault:json1]', '[fault:empty1]'] as const;
 
@@ -119,7 +122,8 @@ function drawTalk(drawing: Drawing): Step[] {
     for (let nth = 0; nth < burst; nth++) {
       const number = (last.get(conversation) ?? 0) + 1;
       last.set(conversation, number);
-      steps.push(say({ conversation, number, at: at + nth * draw.int(0, 25), copies: draw.chance(0.08) ? 2 : 1, text: words(drawing, conversation) }));
+      const text = words(drawing, conversation);
+      steps.push(say({ conversation, number, at: at + nth * draw.int(0, 25), ...(draw.chance(0.08) ? { copies: 2, text: `${text} ${INSISTING}` } : { text }) }));
     }
   }
   for (const conversation of failing) steps.push(say({ conversation, number: 90, at: draw.int(0, SPAN_MS), text: '[fault:fail]', fate: 'apology' }));

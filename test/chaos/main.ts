@@ -1,10 +1,8 @@
 /** `npm run chaos -- --schedules 200 --seed 1` and `npm run chaos -- --planted`. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { ENGINES, STORES, nameOf } from './cell.ts';
 import type { Cell } from './cell.ts';
+import { CompileCache } from './compiled.ts';
 import { drawPlan } from './draw-plan.ts';
 import { openGrounds } from './grounds.ts';
 import type { Grounds } from './grounds.ts';
@@ -161,11 +159,5 @@ function run(flags: Flags): Promise<boolean> {
 }
 
 const flags = program.parse().opts<Flags>();
-// Lives start faster when what the first one compiled is kept for the others.
-const compiled = mkdtempSync(join(tmpdir(), 'chasqui-chaos-compiled-'));
-process.env.NODE_COMPILE_CACHE = compiled;
-try {
-  process.exitCode = (await run(flags)) ? 0 : 1;
-} finally {
-  rmSync(compiled, { recursive: true, force: true });
-}
+using _compiled = new CompileCache();
+process.exitCode = (await run(flags)) ? 0 : 1;

@@ -91,10 +91,12 @@ function mostAnswers(evidence: Evidence, said: Said): number {
   return isRepeated && isUndisturbed ? 1 : said.messages.length;
 }
 
-function isInterleaved({ said }: Evidence, repeated: Said): boolean {
+/** True when somebody said something between the copies, or may have: the user, or the bot in answer to something older. */
+function isInterleaved({ said, shown }: Evidence, repeated: Said): boolean {
   const acks = repeated.messages.map(({ ackAt }) => ackAt ?? Infinity);
   const between = (at: number | null): boolean => at === null || (at >= Math.min(...acks) - 50 && at <= Math.max(...acks) + 50);
-  return said.some((other) => other !== repeated && other.conversation === repeated.conversation && other.messages.some(({ ackAt }) => between(ackAt)));
+  const spoke = shown.some(({ conversation, at }) => conversation === repeated.conversation && between(at));
+  return spoke || said.some((other) => other !== repeated && other.conversation === repeated.conversation && other.messages.some(({ ackAt }) => between(ackAt)));
 }
 
 function judgeCount(evidence: Evidence, said: Said): Violation[] {

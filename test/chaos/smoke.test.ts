@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ENGINES, STORES, nameOf } from './cell.ts';
 import type { Cell } from './cell.ts';
+import { CompileCache } from './compiled.ts';
 import { drawPlan } from './draw-plan.ts';
 import { hasServers, openGrounds } from './grounds.ts';
 import type { Grounds } from './grounds.ts';
@@ -20,12 +18,9 @@ const SEEDS: Record<Cell['store'], Record<Cell['engine'], number[]>> = {
   postgres: { local: [3, 6], bullmq: [4] },
 };
 
-let compiled = '';
-beforeAll(() => {
-  compiled = mkdtempSync(join(tmpdir(), 'chasqui-chaos-compiled-'));
-  process.env.NODE_COMPILE_CACHE = compiled;
-});
-afterAll(() => rmSync(compiled, { recursive: true, force: true }));
+let compiled: CompileCache;
+beforeAll(() => void (compiled = new CompileCache()));
+afterAll(() => compiled[Symbol.dispose]());
 
 const cells = STORES.flatMap((store) => ENGINES.map((engine): Cell => ({ store, engine }))).map((cell) => ({ cell, name: nameOf(cell) }));
 

@@ -107,6 +107,27 @@ describe('a breaker', () => {
     expect(gate.breaker.view.state).toBe('closed');
   });
 
+  it('thousands that wait for the one call come back a few hundred a second', async () => {
+    const f = fleet();
+    const gate = gateOf(f);
+    await times(5, gate, FAILED);
+    await f.clock.advance(7_000);
+    await gate.enter({ orgId: A, isRetry: false });
+    const comesAt = Array.from({ length: 3_000 }, () => 0);
+    let asked = 0;
+    for (let ms = 0; ms < 20_000; ms += 100) {
+      for (const [n, at] of comesAt.entries()) {
+        if (at > ms) continue;
+        asked += 1;
+        const entry = await gate.enter({ orgId: A, isRetry: false });
+        comesAt[n] = ms + (entry.kind === 'wait' ? entry.ms : 0);
+      }
+      await f.clock.advance(100);
+    }
+    expect(asked).toBeLessThan(20 * 500);
+    expect(Math.max(...comesAt)).toBeLessThan(20_000 + 21_000);
+  });
+
   it('works without the others when the store cannot be asked', async () => {
     const f = fleet();
     const broken = async (): Promise<never> => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ServiceHours, type ClosedPolicy } from '../../src/domain/hours.ts';
-import type { ChannelHours } from '../../src/intake/index.ts';
-import type { SendResult } from '../../src/ports/channel.ts';
+import { createIntake, type ChannelHours } from '../../src/intake/index.ts';
+import type { IntakeDeps } from '../../src/intake/intake-deps.ts';
+import type { Channel, RawDelivery, SendResult } from '../../src/ports/channel.ts';
+import type { Arrival } from '../../src/ports/mailbox.ts';
 import { openShop } from './shop.ts';
 
 const HOUR = 3_600_000;
@@ -40,6 +42,33 @@ describe('outside hours: defer', () => {
     await pass(shop, 2 * 60_000);
     expect(shop.asked).toEqual([['before closing'], ['hello', 'are you there?', 'I need help']]);
     for (const id of ids) expect(await shop.ending(id)).toBe('answered/reply');
+  });
+
+  it('says so at once, although the message itself waits', async () => {
+    await using shop = await openShop({ startAt: FRIDAY_17 + 2 * HOUR, hours: hoursOf('defer') });
+    await shop.says('hello');
+    await shop.clock.advance(10);
+    expect(shop.shown).toHaveLength(1);
+  });
+
+  it('whoever writes too much meanwhile is not told to slow down at the opening', async () => {
+    const said: (string | undefined)[] = [];
+    const denied = { allowed: false, count: 1, limit: 1, remaining: 0, resetAt: 0, retryAfterMs: 1, source: 'memory', rule: 'conversation' } as const;
+    const message = { externalId: 'x', conversation: 'c', author: 'ana', text: 'hello', attachments: [], sentAt: 0, locale: null };
+    const channel = { id: 'chn_a', orgId: 'org_a', kind: 'test', verify: () => null, parse: () => [{ kind: 'message', message, refused: null, doubt: false }] } as unknown as Channel;
+    const append = async ({ refused, notice }: Arrival) => {
+      said.push(refused ?? undefined, notice?.topic);
+      return { verdict: 'limited', wake: false, messageId: 'msg_1', laneId: 'cnv_1', conversationId: 'cnv_1' };
+    };
+    const intake = createIntake(
+      {
+        mailbox: { append }, conversations: { known: async () => [] }, limiter: { check: async () => denied }, newId: () => 'id', judged: () => undefined, wake: () => undefined,
+        clock: { now: () => FRIDAY_17 + 2 * HOUR }, telemetry: { meter: { count: () => undefined } },
+      } as unknown as IntakeDeps,
+      { duplicateWindowMs: () => 0, debounceMs: () => 0, hours: () => hoursOf('defer'), limit: () => ({ perMinute: 1, locale: 'en' }) },
+    );
+    await intake.receive(channel, { receivedAt: 0 } as RawDelivery);
+    expect(said).toEqual(['limited', 'outside_hours']);
   });
 
   it('a new closed period is announced again, and each conversation by itself', async () => {

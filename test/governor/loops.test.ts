@@ -106,6 +106,7 @@ describe('two programs', () => {
     await using shop = await openShop({ startAt: START, policy: (channel) => ({ onLoop: 'handoff', channel: { ...channel, handOver } }) });
     await answering(shop, () => 'Thanks for writing! Our team will answer within two days.', { rounds: 12, everyMs: 30_000 });
     expect(shop.shown.length).toBeLessThanOrEqual(5);
+    await shop.clock.advance(30_000);
     const id = await shop.says('Thanks for writing! Our team will answer within two days.');
     await shop.clock.advance(30_000);
     expect(await shop.ending(id)).toBe('suppressed/bot_loop');

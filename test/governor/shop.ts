@@ -122,7 +122,7 @@ function startEngine(base: Base, seen: Seen): Engine {
 
 function doorOf({ options, clock, store, newId, telemetry, channels }: Base, engine: Engine): Shop['says'] {
   const intake = createIntake(
-    { ...store, limiter: createMemoryLimiter({ clock }), newId, clock, telemetry, wake: (laneId) => engine.wake(laneId), judged: () => undefined },
+    { ...store, limiter: createMemoryLimiter({ clock }), newId, clock, telemetry, wake: (laneId, inMs) => engine.wake(laneId, inMs), judged: () => undefined },
     { duplicateWindowMs: () => 5_000, debounceMs: () => 0, hours: () => options.hours ?? null, limit: () => null },
   );
   let count = 0;

@@ -10,11 +10,13 @@ import { createLegacyBridge } from '../../src/upkeep/legacy-bridge.ts';
 import { createRandom, createTestClock } from '../conformance/scene.ts';
 import { createMemoryStore } from '../model/memory-store.ts';
 import { fakeTelemetry } from '../operate/support.ts';
+import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
 import { postgresBin, startPostgres } from '../support/postgres.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import { fill, TABLES } from './table.ts';
 
 const bin = postgresBin();
+const pooler = pgBouncerProgram();
 const ORG = 'org_a' as OrgId;
 let postgres: TestPostgres;
 let db: pg.Pool;
@@ -190,6 +192,19 @@ describe.skipIf(bin === null)('the table of a queue', () => {
     expect(await queue.statuses([id])).toEqual(new Map([[id, 'completed']]));
     expect(((await db.query('select state from other_job where uid = $1', [id])).rows[0] as { state: string }).state).toBe('done');
     expect(await queue.begin(id, 2)).toBe('completed');
+  });
+
+  it.skipIf(pooler === null)('is reached through a pooler in transaction mode as well', async () => {
+    await fill(db, 3);
+    const bouncer = await startPgBouncer(pooler as string, postgres);
+    const queue = openLegacyTable({ url: bouncer.url, table: 'integration_job' });
+    try {
+      await queue.check();
+      expect(await queue.reserve(['count'], 5)).toHaveLength(3);
+    } finally {
+      await queue.close();
+      await bouncer.stop();
+    }
   });
 
   it('says which column is missing', async () => {

@@ -8,6 +8,7 @@ import { buildApp } from '../../src/app/index.ts';
 import type { App } from '../../src/app/index.ts';
 import { resolveConfig } from '../../src/config/index.ts';
 import type { ConfigFile } from '../../src/config/index.ts';
+import type { LaneId, OrgId } from '../../src/domain/ids.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 let dataDir = '';
@@ -115,7 +116,7 @@ describe('channels of a running process', () => {
   }, 30_000);
 });
 
-describe('a channel that nobody knows', () => {
+describe('a channel or a kind of jobs that nobody knows', () => {
   const STORED_AT = 1_800_000_000_000;
   const config = (id: string) => resolveConfig({ env: { DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'silent' }, file: { name: 'f', value: { orgs: [{ id: 'acme', channels: [{ kind: 'playground', id }] }] } } });
 
@@ -123,6 +124,12 @@ describe('a channel that nobody knows', () => {
     const api = await buildApp(config('old'), { role: 'api', clock: manualClock(STORED_AT) });
     const answer = await fetch(`${await api.start()}/webhooks/playground/chn_old`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"conversation":"c","text":"hi","id":"1"}' });
     expect(answer.status).toBe(200);
+    await api.stop();
+  }
+
+  async function storeJob(): Promise<void> {
+    const api = await buildApp(config('old'), { role: 'api', clock: manualClock(STORED_AT) });
+    await api.store.mailbox.addJob({ kind: 'new', payload: 1, orgId: 'org_acme' as OrgId, laneId: 'lane_1' as LaneId });
     await api.stop();
   }
 
@@ -136,13 +143,13 @@ describe('a channel that nobody knows', () => {
     return { dead: total, reason: Object.keys(byReason), parked };
   }
 
-  it('has messages that wait at first', async () => {
-    await storeOne();
+  it.each([['messages', storeOne], ['jobs', storeJob]])('has %s that wait at first', async (_, store) => {
+    await store();
     expect(await lookAfter(60_000)).toEqual({ dead: 0, reason: [], parked: 1 });
   });
 
-  it('and are dead after three minutes', async () => {
-    await storeOne();
+  it.each([['messages', storeOne], ['jobs', storeJob]])('has %s that are dead after three minutes', async (_, store) => {
+    await store();
     expect(await lookAfter(180_000)).toEqual({ dead: 1, reason: ['unroutable'], parked: 0 });
   });
 });

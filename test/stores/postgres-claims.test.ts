@@ -54,6 +54,45 @@ describe.skipIf(!bin)('two processes that claim from one PostgreSQL', () => {
     expect(orgs.filter((orgId) => orgId === OTHER_ORG).length).toBeGreaterThanOrEqual(35);
   });
 
+  it('keep the cap when leases are renewed after the claim has read the clock', async () => {
+    await fill(ORG, CHANNEL, 20);
+    const share = { ...OPEN, cap: 5 };
+    const { claimed } = await claim(stores[0], share, 10);
+    const inTheWay = await admin.connect();
+    await inTheWay.query('begin; lock table chasqui.pause in access exclusive mode');
+    const late = claim(stores[1], share, 10);
+    const isWaiting = `select from pg_locks where not granted and relation = 'chasqui.pause'::regclass`;
+    while ((await admin.query(isWaiting)).rowCount === 0);
+    await Promise.all(claimed.map(({ lease }) => stores[0].mailbox.renew(lease)));
+    await inTheWay.query('commit');
+    inTheWay.release();
+    expect([claimed.length, (await late).claimed.length]).toEqual([5, 0]);
+  });
+
+  it('ask for lanes by name beside appends without a deadlock', async () => {
+    const message = (n: number): Parameters<PostgresStore['mailbox']['append']>[0] => ({
+      orgId: ORG, channelId: CHANNEL, conversationId: id('cnv'), messageId: id('msg'), receivedAt: 1, verifiedAt: 1, refused: null, deferMs: 0, debounceMs: 1,
+      duplicateWindowMs: 0, doubt: false,
+      message: { externalId: id('msg'), conversation: `c${n % 20}`, author: 'ana', text: 'hi', attachments: [], sentAt: 1, locale: null },
+    });
+    const lanes = (await Promise.all(Array.from({ length: 20 }, (_, n) => stores[0].mailbox.append(message(n))))).map(({ laneId }) => laneId);
+    let appending = true;
+    const work = async (store: PostgresStore): Promise<void> => {
+      for (let n = 0; appending; n++) {
+        const only = lanes.filter((_, at) => (at + n) % 3 > 0).toReversed();
+        const { claimed } = await store.mailbox.claim({ owner: 'w', limit: 20, leaseMs: LEASE_MS, share: OPEN, only });
+        await Promise.all(claimed.map(({ lease }) => store.mailbox.release(lease, { parkMs: 1 })));
+      }
+    };
+    const append = async (): Promise<void> => {
+      for (let round = 0; round < 60; round++) await Promise.all(Array.from({ length: 16 }, (_, n) => stores[0].mailbox.append(message(round * 7 + n))));
+      appending = false;
+    };
+    await Promise.all([append(), ...stores.map(work)]);
+    const { rows } = await admin.query('select deadlocks::int as deadlocks from pg_stat_database where datname = current_database()');
+    expect(rows).toEqual([{ deadlocks: 0 }]);
+  });
+
   it('take every lane once, whatever they hold between them', async () => {
     for (let n = 0; n < 10; n++) await fill(`org_${n}` as OrgId, `chn_${n}` as ChannelId, 30);
     const taken: LaneId[] = [];
