@@ -21,7 +21,6 @@ export function settingsOf({ dataDir, databaseUrl, redisUrl }: Where, concurrenc
     BURST_DEBOUNCE_MS: '0',
     // Counted for every message, and never reached: as with those it is compared with.
     GOVERNOR_MAX_MESSAGES_PER_MINUTE: '10000',
-    GOVERNOR_RATE_LIMIT_ENABLED: 'false',
     ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
     ...(redisUrl !== null && { REDIS_URL: redisUrl }),
   };

@@ -22,31 +22,14 @@ interface Accepting {
 /** Takes a delivery's events in, one after the other: their order is the platform's. */
 export async function accept(accepting: Accepting, events: InboundEvent[]): Promise<Accepted> {
   const accepted: Accepted = { messageIds: [], duplicates: 0 };
-  const uncounted = await unlimited(accepting, events);
-  for (const event of events) await acceptOne(accepting, event, { accepted, uncounted });
+  for (const event of events) await acceptOne(accepting, event, accepted);
   return accepted;
 }
 
-/** What becomes of a delivery's messages. */
-interface Taking {
-  accepted: Accepted;
-  /** Messages by the platform's id that count in no limit, because they are stored already. */
-  uncounted: ReadonlySet<string>;
-}
-
-const NONE: ReadonlySet<string> = new Set();
-
-/** Asked once for the whole delivery, before anything of it is counted. */
-async function unlimited({ deps, channel, limit }: Accepting, events: InboundEvent[]): Promise<ReadonlySet<string>> {
-  if (!limit) return NONE;
-  const ids = events.flatMap((event) => (event.kind === 'message' && event.refused === null ? event.message.externalId : []));
-  return ids.length > 0 ? new Set(await deps.conversations.known(channel.id, ids)) : NONE;
-}
-
-async function acceptOne(accepting: Accepting, event: InboundEvent, taking: Taking): Promise<void> {
+async function acceptOne(accepting: Accepting, event: InboundEvent, accepted: Accepted): Promise<void> {
   switch (event.kind) {
     case 'message':
-      return message(accepting, event, taking);
+      return message(accepting, event, accepted);
     case 'edit':
     case 'withdraw':
       return amend(accepting, event);
@@ -60,20 +43,19 @@ async function acceptOne(accepting: Accepting, event: InboundEvent, taking: Taki
 }
 
 /** What is decided of a message before it is stored. */
-async function governed(accepting: Accepting, event: EventOf<'message'>, { uncounted }: Taking): Promise<Governed> {
+async function governed(accepting: Accepting, event: EventOf<'message'>): Promise<Governed> {
   const { deps, settings, channel, limit } = accepting;
   const now = deps.clock.now();
   const decided = govern(settings, channel, { event, now });
-  if (!limit || decided.refused || uncounted.has(event.message.externalId)) return decided;
+  if (!limit || decided.refused) return decided;
   const over = await overLimit(deps.limiter, limit, { channel, message: event.message, now });
   // Behind messages that wait for the opening it would be said hours later.
   return { ...decided, ...over, ...(decided.deferMs > 0 && { notice: decided.notice }) };
 }
 
-async function message(accepting: Accepting, event: EventOf<'message'>, taking: Taking): Promise<void> {
+async function message(accepting: Accepting, event: EventOf<'message'>, accepted: Accepted): Promise<void> {
   const { deps, channel, times } = accepting;
-  const { accepted } = taking;
-  const decided = await governed(accepting, event, taking);
+  const decided = await governed(accepting, event);
   const appended = await deps.mailbox.append({
     orgId: channel.orgId,
     channelId: channel.id,

@@ -9,7 +9,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 
 export interface IntakeDeps {
   mailbox: Pick<Mailbox, 'append' | 'amend'>;
-  conversations: Pick<Conversations, 'setOwner' | 'known'>;
+  conversations: Pick<Conversations, 'setOwner'>;
   ledger: Pick<Ledger, 'recordSent'>;
   limiter: Pick<Limiter, 'check'>;
   newId: NewId;

@@ -26,9 +26,10 @@ export function drainedIn(disturbances: readonly Disturbance[], evidence: Eviden
   return moments.length === 0 ? null : Math.max(...moments.map(({ answeredAt }) => answeredAt)) - overAt;
 }
 
-/** Texts that were answered at all, with when. */
-function waits({ said, shown }: Evidence): Waited[] {
-  return said.flatMap(({ tag, messages }) => {
+/** Texts that were answered at all, with when; but for conversations that people took over: what waits there waits for them. */
+function waits({ said, shown, taken }: Evidence): Waited[] {
+  const own = said.filter(({ conversation }) => !taken.some((each) => each.conversation === conversation));
+  return own.flatMap(({ tag, messages }) => {
     const first = shown.find((each) => each.kind === 'answer' && each.tags.includes(tag));
     const acks = messages.flatMap(({ ackAt }) => ackAt ?? []);
     return first ? [{ saidAt: messages[0]?.at ?? Infinity, ackAt: Math.min(Infinity, ...acks), answeredAt: first.at }] : [];

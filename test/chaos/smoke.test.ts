@@ -4,19 +4,14 @@ import type { Cell } from './cell.ts';
 import { CompileCache } from './compiled.ts';
 import { drawPlan } from './draw-plan.ts';
 import { hasServers, openGrounds } from './grounds.ts';
-import type { Grounds } from './grounds.ts';
-import type { Plan } from './plan.ts';
 import { plantedPlan } from './planted-plans.ts';
 import { runSchedule } from './schedule.ts';
 
 /** The whole run is `npm run chaos`; this shows that the harness works in each cell and that the commonest schedules pass. */
-const SMOKE_MS = 60_000;
+const SMOKE_MS = 120_000;
 
-/** Short ones, which between them have most kinds of faults of their cell. */
-const SEEDS: Record<Cell['store'], Record<Cell['engine'], number[]>> = {
-  sqlite: { local: [7, 12], bullmq: [2] },
-  postgres: { local: [3, 6], bullmq: [4] },
-};
+/** One for each cell, which between them have most kinds of faults. */
+const SEEDS: Record<Cell['store'], Record<Cell['engine'], number>> = { sqlite: { local: 12, bullmq: 25 }, postgres: { local: 25, bullmq: 30 } };
 
 let compiled: CompileCache;
 beforeAll(() => void (compiled = new CompileCache()));
@@ -25,24 +20,20 @@ afterAll(() => compiled[Symbol.dispose]());
 const cells = STORES.flatMap((store) => ENGINES.map((engine): Cell => ({ store, engine }))).map((cell) => ({ cell, name: nameOf(cell) }));
 
 describe.concurrent.each(cells)('chaos on $name', ({ cell }) => {
-  const seeds = SEEDS[cell.store][cell.engine];
+  const seed = SEEDS[cell.store][cell.engine];
 
-  it.skipIf(!hasServers(cell))(`keeps the promise under the schedules of seeds ${seeds.join(', ')}`, { timeout: SMOKE_MS }, async () => {
+  it.skipIf(!hasServers(cell))(`keeps the promise under the schedule of seed ${seed}`, { timeout: SMOKE_MS }, async () => {
     const grounds = await openGrounds(cell);
     try {
-      for (const seed of seeds) await keepsThePromise(drawPlan(seed, cell), grounds);
+      const { violations, sent, answered, log } = await runSchedule(drawPlan(seed, cell), grounds);
+      expect(violations, log).toEqual([]);
+      expect(sent).toBeGreaterThan(0);
+      expect(answered).toBeGreaterThan(0);
     } finally {
       await grounds.close();
     }
   });
 });
-
-async function keepsThePromise(plan: Plan, grounds: Grounds): Promise<void> {
-  const { violations, sent, answered, log } = await runSchedule(plan, grounds);
-  expect(violations, log).toEqual([]);
-  expect(sent).toBeGreaterThan(0);
-  expect(answered).toBeGreaterThan(0);
-}
 
 describe('chaos', () => {
   it.concurrent('sees a process that acknowledges before it commits', { timeout: SMOKE_MS }, async () => {

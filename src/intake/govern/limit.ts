@@ -17,8 +17,11 @@ export interface MessageLimit {
 type Limited = Pick<Arrival, 'refused' | 'deferMs' | 'debounceMs' | 'notice'>;
 
 const WINDOW_MS = 60_000;
-/** Longer than anything of the conversation counts: of a message that was counted this is always the rule that is reported. */
-const MEMBER_MS = 2 * WINDOW_MS;
+/**
+ * For so long a message delivered again does not count again. Longer than anything of the conversation counts, so that of a message that was
+ * counted this is always the rule that is reported.
+ */
+const MEMBER_MS = 10 * WINDOW_MS;
 
 const PLAIN = /^[\x20-\x7e]{1,200}$/;
 

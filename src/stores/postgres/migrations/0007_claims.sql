@@ -78,18 +78,24 @@ begin
   );
 end $$;
 
+-- Null for a lane of no conversation.
+create function chasqui.channel_of(lane text) returns text language plpgsql stable as $$
+begin
+  return (select c.channel_id from chasqui.conversation c where c.id = lane);
+end $$;
+
 -- Sets those of these ready lanes aside that are of paused channels, and says which. Whoever touches a lane's row in `aside` holds the lane's
--- own row, so that nobody waits here.
+-- own row, so that nobody waits here. The channel is looked up lane by lane: joined, its whole conversations might be walked instead.
 create function chasqui.set_aside(ids text[], channels text[]) returns text[] language plpgsql as $$
 declare
   met text[];
 begin
   met := array(
-    select l.id from chasqui.lane l join chasqui.conversation c on c.id = l.id
-    where l.id = any(ids) and l.ready_at = 0 and c.channel_id = any(channels) order by l.id for update of l skip locked
+    select l.id from chasqui.lane l
+    where l.id = any(ids) and l.ready_at = 0 and chasqui.channel_of(l.id) = any(channels) order by l.id for update skip locked
   );
   insert into chasqui.aside (channel_id, priority, rank, lane_id)
-  select c.channel_id, l.priority, l.rank, l.id from chasqui.lane l join chasqui.conversation c on c.id = l.id where l.id = any(met)
+  select chasqui.channel_of(l.id), l.priority, l.rank, l.id from chasqui.lane l where l.id = any(met)
   on conflict do nothing;
   update chasqui.lane set ready_at = -1 where id = any(met);
   return met;
@@ -101,7 +107,8 @@ set enable_bitmapscan = off set enable_sort = off as $$
 declare
   channel text;
   eldest chasqui.aside[];
-  held text[];
+  held chasqui.aside[];
+  gone chasqui.aside;
   total bigint := 0;
 begin
   for channel in
@@ -115,11 +122,13 @@ begin
   loop
     exit when total >= most;
     eldest := array(select a from chasqui.aside a where a.channel_id = channel order by a.priority, a.rank, a.lane_id limit most - total);
-    held := array(select l.id from unnest(eldest) e join chasqui.lane l on l.id = e.lane_id for update of l skip locked);
+    held := array(select e from unnest(eldest) e join chasqui.lane l on l.id = e.lane_id for update of l skip locked);
     -- Only a statement that begins when the rows are locked sees what a claim has set aside until then.
-    update chasqui.lane l set ready_at = 0 where l.id = any(held) and l.ready_at = -1;
-    delete from chasqui.aside a using unnest(eldest) e
-    where e.lane_id = any(held) and a.channel_id = channel and a.priority = e.priority and a.rank = e.rank and a.lane_id = e.lane_id;
+    update chasqui.lane l set ready_at = 0 where l.id = any(array(select lane_id from unnest(held))) and l.ready_at = -1;
+    -- One by one: joined, a planner that takes the table for empty compares every row with every other.
+    foreach gone in array held loop
+      delete from chasqui.aside a where a.channel_id = channel and a.priority = gone.priority and a.rank = gone.rank and a.lane_id = gone.lane_id;
+    end loop;
     total := total + cardinality(eldest);
   end loop;
   return total;
