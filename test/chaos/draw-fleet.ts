@@ -18,7 +18,7 @@ const RARE = /^(fail|endPart|resend|readback)/;
 const FREEZE_POINTS = ['begin:after', 'respond:after', 'plan:after', 'startPart:after', 'send:before', 'send:after', 'recordSent:after', 'release:before'] as const;
 const STALL_POINTS = ['begin:after', 'respond:after', 'plan:before', 'plan:after', 'startPart:before', 'startPart:after', 'recordSent:before', 'settle:before', 'resend:before'] as const;
 const INTAKE_CALLS = ['append', 'setOwner', 'known'] as const;
-const WORK_CALLS = ['begin', 'plan', 'startPart', 'recordSent', 'settle', 'release', 'open', 'renew', 'claim', 'endPart', 'setCursor', 'fail', 'resend', 'ready', 'dueInMs'] as const;
+const WORK_CALLS = ['begin', 'plan', 'startPart', 'recordSent', 'settle', 'release', 'open', 'renew', 'claim', 'endPart', 'setCursor', 'fail', 'resend', 'ready', 'due'] as const;
 
 interface Place {
   role: Role;

@@ -45,7 +45,7 @@ export function plantedPlan(bug: PlantedBug, seed: number): Plan {
     case 'no-fence':
       return stalledResend(calm);
     case 'ack-on-cut':
-      return { ...onPostgres(calm, 1), steps: [...talk(draw, { conversations: 3, each: 12 }), { at: 300, do: 'postgres_restart', ms: 2500 }], spanMs: 3500 };
+      return { ...onPostgres(calm, 1), steps: [...talk(draw, { conversations: 3, each: 12 }), { at: 300, do: 'postgres_restart', ms: 5000 }], spanMs: 5500 };
     case 'dedupe-per-process':
       return { ...onPostgres(calm, 1), webhook: { duplicate: 0.3, double: 0.3 }, env: { GOVERNOR_DEDUPE_ENABLED: 'false' } };
     case 'no-fence-frozen':
@@ -101,18 +101,20 @@ function frozenResend(two: Plan): Plan {
   const [firstApi, secondApi] = two.members;
   return {
     ...two,
-    spanMs: 9500,
+    spanMs: 14_000,
     steps: [
       { at: 0, do: 'freeze', member: 3, ms: 900 },
       step(1, 1, 50),
-      { at: 250, do: 'no_webhooks', ms: 9000 },
-      { at: 1400, do: 'freeze', member: 2, ms: 2200 },
+      { at: 250, do: 'no_webhooks', ms: 13_500 },
+      { at: 1400, do: 'freeze', member: 2, ms: 4600 },
     ],
+    // Long enough that the second wakes up while nobody knows yet what became of the first's send.
+    env: { SEND_LANDING_MS: '2500' },
     members: [
       firstApi as Member,
       secondApi as Member,
       { role: 'worker', lives: [[{ point: 'startPart:after', nth: 1, action: { do: 'kill' } }], [{ point: 'send:after', nth: 1, action: { do: 'stall', ms: 2500 } }]] },
-      { role: 'worker', lives: [[{ point: 'readback:after', nth: 1, action: { do: 'freeze', ms: 4500 } }]] },
+      { role: 'worker', lives: [[{ point: 'readback:after', nth: 1, action: { do: 'freeze', ms: 6500 } }]] },
     ],
   };
 }

@@ -108,9 +108,15 @@ function noFenceFrozen(): BadParts {
   return { store: (store) => ({ ...store, mailbox: around(store.mailbox, unfenced), ledger: around(store.ledger, unfenced) }) };
 }
 
-/** A wake-up that comes while somebody holds the lane has nothing to do (the schedule also stops the sweeper). */
+/** A wake-up that comes while somebody holds the lane has nothing to do, and nobody notes when the lease ends (the schedule also stops the sweeper). */
 function noopWake(): BadParts {
-  return { store: (store) => ({ ...store, lanes: { ...methodsOf(store.lanes), dueInMs: async () => null } }) };
+  return {
+    store: (store) => {
+      const mailbox = methodsOf(store.mailbox);
+      const claim: typeof mailbox.claim = async (request) => ({ ...(await store.mailbox.claim(request)), nextInMs: null });
+      return { ...store, mailbox: { ...mailbox, claim }, lanes: { ...methodsOf(store.lanes), due: async () => null } };
+    },
+  };
 }
 
 /** Redis is connected to once. */
