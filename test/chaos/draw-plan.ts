@@ -39,7 +39,7 @@ interface Drawing {
   conversations: number;
   taken: ReadonlySet<number>;
   failing: ReadonlySet<number>;
-  /** So many texts that something always waits. */
+  /** So many texts that something always waits, and none that makes the model fail. */
   isBusy: boolean;
 }
 
@@ -51,7 +51,7 @@ export function drawPlan(seed: number, cell: Cell): Plan {
   const failing = new Set(draw.chance(0.35) ? [draw.int(1, conversations)].filter((each) => !taken.has(each)) : []);
   const poisoned = draw.chance(0.08);
   const single = !poisoned && draw.chance(0.35);
-  const talk = drawTalk({ draw, conversations, taken, failing, isBusy: single });
+  const talk = drawTalk({ draw, conversations, taken, failing: single ? new Set() : failing, isBusy: single });
   const world = single ? CALM : { rest: draw.pick(REST_MOODS), webhook: draw.pick(WEBHOOK_MOODS), model: draw.chance(0.5) ? { delay: 0.2 } : {} };
   const habits = { shuffle: draw.chance(0.3), catchUp: draw.chance(0.85), strategy: draw.chance(0.25) ? 'queue' : 'coalesce' };
   const draws = single ? trouble : troubles;
@@ -136,8 +136,8 @@ function drawTalk(drawing: Drawing): Step[] {
 }
 
 /** What a message says beside its tag. Faults stay out of conversations that people take over: nobody may ever ask the model about those. */
-function words({ draw, taken, failing }: Drawing, conversation: number): string {
+function words({ draw, taken, failing, isBusy }: Drawing, conversation: number): string {
   if (draw.chance(0.15)) return '[long] tell me everything';
-  if (!taken.has(conversation) && draw.chance(0.15)) return draw.pick(failing.has(conversation) ? PASSING : [...PASSING, ...SLOW]);
+  if (!isBusy && !taken.has(conversation) && draw.chance(0.15)) return draw.pick(failing.has(conversation) ? PASSING : [...PASSING, ...SLOW]);
   return draw.pick(['hello', 'where is my order?', '¿a qué hora abren?', 'thanks', 'one more thing']);
 }
