@@ -38,6 +38,7 @@ function ask(port: number, words: string): Promise<string> {
     const socket = createConnection({ port, host: '127.0.0.1' });
     socket.setTimeout(COMMAND_MS, () => socket.destroy(new Error(`Redis did not answer ${words} within ${COMMAND_MS} ms`)));
     socket.once('error', reject);
+    socket.once('close', () => reject(new Error(`Redis hung up on ${words}`)));
     socket.once('connect', () => socket.write(`${words}\r\n`));
     socket.once('data', (answer: Buffer) => {
       socket.destroy();
